@@ -1,0 +1,109 @@
+//! Exit status by meaning: 0 it did what was asked; 1 it ran and the answer is no; 2 wrong usage; 3 this
+//! machine can't. A closed pipe is success.
+
+use crate::host::HostError;
+use crate::live::setup::RunError;
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+/// The answer of a command that ran.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Answer {
+    /// It did what was asked.
+    Yes,
+    /// It ran, and the answer is no.
+    No,
+    /// This machine can't, and that has been said.
+    MachineCannot,
+}
+
+/// Wrong usage that only shows after parsing.
+#[derive(Debug)]
+pub(crate) struct Usage(pub(crate) String);
+
+impl fmt::Display for Usage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Usage {}
+
+/// This machine can't: what, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Cannot(pub(crate) String);
+
+impl fmt::Display for Cannot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Cannot {}
+
+/// Prints clap's message where it belongs (help to standard output) and gives the status.
+#[allow(clippy::print_stderr)]
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("layerlab: {error}");
+            ExitCode::from(1)
+        }
+        _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
+    }
+}
+
+/// Prints the error, where there is one, as one sentence, and gives the status.
+#[allow(clippy::print_stderr)]
+pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
+    let error = match result {
+        Ok(Answer::Yes) => return ExitCode::SUCCESS,
+        Ok(Answer::No) => return ExitCode::from(1),
+        Ok(Answer::MachineCannot) => return ExitCode::from(3),
+        Err(error) => error,
+    };
+    if is_closed_pipe(&error) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("layerlab: {error:#}");
+    ExitCode::from(code(&error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    if error.is::<Usage>() {
+        return 2;
+    }
+    let machine = error.is::<Cannot>()
+        || error.is::<HostError>()
+        || matches!(error.downcast_ref::<RunError>(), Some(RunError::Host(_)));
+    if machine { 3 } else { 1 }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn status_follows_meaning() {
+        assert_eq!(code(&Usage("x".into()).into()), 2);
+        assert_eq!(code(&Cannot("x".into()).into()), 3);
+        assert_eq!(code(&anyhow::anyhow!("x")), 1);
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success_however_deep() {
+        let pipe = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert!(is_closed_pipe(&anyhow::Error::from(pipe).context("while writing")));
+        assert!(!is_closed_pipe(&anyhow::Error::from(io::Error::from(io::ErrorKind::StorageFull))));
+        let told = RunError::Telling(io::ErrorKind::BrokenPipe.into());
+        assert!(is_closed_pipe(&told.into()));
+    }
+}

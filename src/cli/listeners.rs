@@ -1,0 +1,96 @@
+//! Who listens to a run: the terminal, JSON lines, a capture.
+
+use super::args::{CaptureArgs, ShowArgs, VantageArg};
+use super::{keys, plan};
+use crate::capture::{CaptureSink, CutBy, Flush, Pipe, Target};
+use crate::dissect::Tell;
+use crate::model::{Event, Fan, Run, Sink};
+use crate::narrate::{Glyphs, Json, Narrator, Timeline};
+use anyhow::Context;
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::{self, BufWriter, IsTerminal, LineWriter, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::rc::Rc;
+
+/// Tells the capture's narrator who the hosts of the run are, so that it words things as every other does.
+struct Introduced(Rc<RefCell<Narrator>>);
+
+impl Sink for Introduced {
+    fn begin(&mut self, run: &Run) -> io::Result<()> {
+        self.0.borrow_mut().begin(run);
+        Ok(())
+    }
+}
+
+/// What a run is told to.
+pub(crate) struct Listeners {
+    sinks: Fan<'static>,
+    any: bool,
+    bytes: bool,
+}
+
+impl Listeners {
+    /// What `show` asks for on standard output, or on standard error when a capture takes that.
+    pub(crate) fn new(show: &ShowArgs, to_stderr: bool) -> Listeners {
+        let mut sinks = Fan::new();
+        let out: Box<dyn Write> = if to_stderr {
+            Box::new(LineWriter::new(io::stderr()))
+        } else if io::stdout().is_terminal() || show.json {
+            // JSON lines are for a program that may be waiting for each of them.
+            Box::new(LineWriter::new(io::stdout()))
+        } else {
+            Box::new(BufWriter::new(io::stdout()))
+        };
+        let any = !show.quiet;
+        if show.json {
+            sinks.push(Json::new(out));
+        } else if !show.quiet {
+            let timeline = Timeline::new(out, plan::style(show, to_stderr));
+            if show.step { sinks.push(timeline.with_step(keys::step())) } else { sinks.push(timeline) }
+        }
+        Listeners { sinks, any, bytes: any }
+    }
+
+    /// For a run on the private network: also the capture that `capture` asks for.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn for_network(show: &ShowArgs, capture: &CaptureArgs) -> anyhow::Result<Listeners> {
+        let to_stdout = capture.file.as_deref() == Some(Path::new("-"));
+        let mut listeners = Listeners::new(show, to_stdout);
+        match capture.file.as_deref() {
+            None => {}
+            Some(_) if to_stdout => listeners.capture_to(Pipe(io::stdout()), Flush::Every, capture.vantage),
+            Some(path) => {
+                let file = File::create(path)
+                    .with_context(|| format!("the capture file {} cannot be made", path.display()))?;
+                let cut = |file: &mut File, len| {
+                    file.set_len(len)?;
+                    file.seek(SeekFrom::Start(len))?;
+                    Ok(true)
+                };
+                listeners.capture_to(CutBy(file, cut), Flush::Paced, capture.vantage);
+            }
+        }
+        Ok(listeners)
+    }
+
+    fn capture_to<T: Target + 'static>(&mut self, target: T, flush: Flush, from: VantageArg) {
+        let narrator = Rc::new(RefCell::new(Narrator::new(Glyphs::ASCII)));
+        self.sinks.push(Introduced(narrator.clone()));
+        let words = Box::new(move |event: &Event| narrator.borrow_mut().tell(event).to_string());
+        self.sinks.push(CaptureSink::new(target, plan::vantage(from), flush, words));
+        self.any = true;
+    }
+
+    /// Whether anybody listens at all.
+    pub(crate) fn any(&self) -> bool {
+        self.any
+    }
+
+    /// The sink to run with: frames become events on the way to the listeners.
+    pub(crate) fn into_sink(self) -> Tell<Fan<'static>> {
+        Tell::new(self.sinks).with_bytes(self.bytes)
+    }
+}

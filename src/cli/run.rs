@@ -1,0 +1,61 @@
+//! Runs an experiment where the plan says, with the listeners that were asked for.
+
+use super::args::{CommonSocketArgs, NetArgs, ShowArgs};
+use super::listeners::Listeners;
+use super::plan::{self, Ground};
+use crate::host::signal;
+use crate::live::echo::Experiment;
+use crate::live::setup::{Finished, RunError};
+use crate::live::{loopback, private};
+use anyhow::Context;
+use std::io::Write;
+use std::sync::atomic::AtomicBool;
+
+/// The surroundings of a run, as typed.
+pub(crate) struct Where<'a> {
+    pub(crate) net: &'a NetArgs,
+    pub(crate) show: &'a ShowArgs,
+    pub(crate) common: &'a CommonSocketArgs,
+    /// Kernel settings that the command itself asks for.
+    pub(crate) sysctls: &'a [(&'a str, &'a str)],
+}
+
+/// Runs it.
+pub(crate) fn run<E: Experiment>(experiment: &E, place: &Where<'_>) -> anyhow::Result<Finished> {
+    let ground = plan::ground(place.net)?;
+    let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
+    run_on(&ground, experiment, place, &stop)
+}
+
+/// Runs it where [`plan::ground`] decided.
+pub(crate) fn run_on<E: Experiment>(
+    ground: &Ground,
+    experiment: &E,
+    place: &Where<'_>,
+    stop: &AtomicBool,
+) -> anyhow::Result<Finished> {
+    let listeners = Listeners::for_network(place.show, &place.net.capture)?;
+    let setup = plan::setup(place.net, place.common, place.sysctls, listeners.any());
+    let mut sink = listeners.into_sink();
+    let finished = match ground {
+        Ground::Private => private::run(experiment, &setup, &mut sink, stop),
+        Ground::Loopback { own, instead_because } => {
+            if let Some(why) = instead_because {
+                note(&format!(
+                    "no private network here, so this runs on loopback and frames are not seen: {why}\n\
+                     `layerlab doctor` says what to do."
+                ))?;
+            }
+            loopback::run(experiment, &setup, *own, &mut sink, stop)
+        }
+    };
+    finished.map_err(|error| match error {
+        RunError::Host(error) => plan::cannot(error),
+        error => error.into(),
+    })
+}
+
+/// A remark beside the run, on standard error.
+fn note(text: &str) -> std::io::Result<()> {
+    writeln!(std::io::stderr(), "layerlab: {text}")
+}

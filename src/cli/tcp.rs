@@ -1,0 +1,111 @@
+//! `layerlab tcp ...`
+
+use super::args::{ReuseArg, SideArg, TcpEchoArgs, TcpSendArgs, TcpServeArgs};
+use super::exit::{Answer, Usage};
+use super::run::{self, Where};
+use super::{plan, real};
+use crate::live::calls::Setting;
+use crate::live::echo::Ending;
+use crate::live::echo::tcp::{Reuse, TcpEcho};
+use crate::model::Side;
+use std::time::Duration;
+
+/// `layerlab tcp echo`.
+pub(crate) fn echo(args: &TcpEchoArgs) -> anyhow::Result<Answer> {
+    let experiment = experiment(args)?;
+    let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
+    let finished = run::run(&experiment, &place)?;
+    Ok(answer(&experiment, &finished.client))
+}
+
+/// Whether the run did what was asked: every message came back, or the failure that was asked for.
+fn answer(experiment: &TcpEcho, client: &Ending) -> Answer {
+    let about_failure = experiment.closed_port
+        || experiment.absent_host
+        || experiment.no_accept
+        || experiment.no_read
+        || experiment.send_after_close
+        || experiment.reset;
+    let whole = client.echoed == experiment.messages.list.len() * experiment.clients;
+    if about_failure || whole { Answer::Yes } else { Answer::No }
+}
+
+fn experiment(args: &TcpEchoArgs) -> anyhow::Result<TcpEcho> {
+    if args.send_after_close && args.close_first != Some(SideArg::Server) {
+        return Err(Usage(
+            "--send-after-close is about sending to a server that has closed: add --close-first server"
+                .into(),
+        )
+        .into());
+    }
+    if let Some(&zero) = args.split.iter().find(|&&size| size == 0) {
+        return Err(Usage(format!(
+            "a piece of {zero} octets cannot be sent: write sizes from 1, such as --split 4,100"
+        ))
+        .into());
+    }
+    let mut both = Vec::new();
+    if args.nodelay {
+        both.push(Setting::NoDelay(true));
+    }
+    if let Some(name) = &args.cc {
+        both.push(Setting::Congestion(name.clone()));
+    }
+    let mut client = both.clone();
+    client.extend(args.common.ttl.map(Setting::Ttl));
+    client.extend(args.sndbuf.map(Setting::SendBuffer));
+    client.extend(args.keepalive.map(|k| Setting::KeepAlive {
+        idle: k.idle,
+        interval: k.interval,
+        count: k.count,
+    }));
+    let mut server = both;
+    server.extend(args.rcvbuf.map(Setting::ReceiveBuffer));
+    Ok(TcpEcho {
+        messages: plan::messages(&args.messages),
+        burst: args.burst,
+        split: args.split.clone(),
+        whole: args.whole,
+        recv_size: args.recv_size as usize,
+        half_close: args.half_close,
+        reset: args.reset,
+        closes_first: match args.close_first {
+            Some(SideArg::Client) => Side::Client,
+            Some(SideArg::Server) => Side::Server,
+            // The side that closes first keeps TIME-WAIT, and that is what the port's next owner meets.
+            None if args.reuseaddr.is_some() => Side::Server,
+            None => Side::Client,
+        },
+        send_after_close: args.send_after_close,
+        no_accept: args.no_accept,
+        backlog: args.backlog,
+        clients: usize::from(args.clients),
+        no_read: args.no_read,
+        read_after: args.read_after,
+        closed_port: args.closed_port,
+        absent_host: args.absent_host,
+        idle: args.idle,
+        reuse: args.reuseaddr.map(|which| Reuse {
+            old: matches!(which, ReuseArg::Old | ReuseArg::Both),
+            new: matches!(which, ReuseArg::New | ReuseArg::Both),
+        }),
+        client_settings: client,
+        server_settings: server,
+    })
+}
+
+/// The TCP part of the tour.
+pub(crate) fn for_tour(text: &str) -> TcpEcho {
+    let messages = crate::live::echo::Messages::new(&[text.to_owned()], 1, None, Duration::ZERO);
+    TcpEcho::new(messages)
+}
+
+/// `layerlab tcp serve`.
+pub(crate) fn serve(args: &TcpServeArgs) -> anyhow::Result<Answer> {
+    real::tcp_serve(args)
+}
+
+/// `layerlab tcp send`.
+pub(crate) fn send(args: &TcpSendArgs) -> anyhow::Result<Answer> {
+    real::tcp_send(args)
+}

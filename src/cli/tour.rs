@@ -1,0 +1,72 @@
+//! `layerlab tour`: one minute, every layer.
+
+use super::args::{CommonSocketArgs, ECHO_PORT, NetArgs, ShowArgs, TourArgs};
+use super::exit::Answer;
+use super::plan::{self, Ground};
+use super::run::{Where, run_on};
+use super::{tcp, udp};
+use crate::host::signal;
+use anyhow::Context;
+use std::io::{self, Write};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+const TEXT: &str = "hello";
+
+/// Runs the parts one after the other, each on a fresh network.
+pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
+    let net = NetArgs::plain(args.place.clone());
+    let ground = plan::ground(&net)?;
+    let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
+    let common = CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: Duration::from_secs(3) };
+    let place = Where { net: &net, show: &args.show, common: &common, sysctls: &[] };
+
+    say(&args.show, &opening(&ground))?;
+    say(&args.show, "1 of 2  TCP: a connection, and five octets there and back\n")?;
+    let stream = run_on(&ground, &tcp::for_tour(TEXT), &place, &stop)?;
+    if stop.load(Relaxed) {
+        return Ok(Answer::No);
+    }
+    say(&args.show, "\n2 of 2  UDP: the same five octets as a datagram, with no connection\n")?;
+    let datagram = run_on(&ground, &udp::for_tour(TEXT), &place, &stop)?;
+    let whole = stream.client.echoed == 1 && datagram.client.echoed == 1;
+    if whole {
+        let [tcp, udp] = [&stream, &datagram].map(|part| part.outcome.frames.iter().sum::<u64>());
+        say(&args.show, &closing(&ground, tcp, udp))?;
+    }
+    Ok(if whole && !stop.load(Relaxed) { Answer::Yes } else { Answer::No })
+}
+
+fn opening(ground: &Ground) -> String {
+    let place = match ground {
+        Ground::Private => {
+            "Two hosts of your own, a client and a server, joined by a wire. Their TCP, UDP, IP\n\
+             and ARP are your kernel's own; every frame between them is shown, with the layer\n\
+             that made it. Nothing leaves this machine, and nothing of it stays."
+        }
+        Ground::Loopback { .. } => {
+            "A client and a server on this machine's loopback interface. Frames cannot be seen\n\
+             here, so what crossed is only inferred from what the system calls returned."
+        }
+    };
+    format!("{place}\n")
+}
+
+fn closing(ground: &Ground, tcp: u64, udp: u64) -> String {
+    let counted = match ground {
+        Ground::Private => format!("Five octets, echoed: {tcp} frames with TCP, {udp} with UDP.\n"),
+        Ground::Loopback { .. } => String::new(),
+    };
+    format!(
+        "\n{counted}Next:\n  \
+         layerlab tcp echo --bytes             every header field of every frame\n  \
+         layerlab tcp echo --drop 'tcp.data#1' lose a segment and watch TCP send it again\n  \
+         layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \
+         layerlab layers                       the two models side by side"
+    )
+}
+
+/// Words between the parts; none beside JSON lines, which speak for themselves.
+fn say(show: &ShowArgs, text: &str) -> io::Result<()> {
+    if show.quiet || show.json { Ok(()) } else { writeln!(io::stdout().lock(), "{text}") }
+}

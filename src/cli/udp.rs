@@ -1,0 +1,58 @@
+//! `layerlab udp ...`
+
+use super::args::{UdpEchoArgs, UdpSendArgs, UdpServeArgs};
+use super::exit::Answer;
+use super::run::{self, Where};
+use super::{plan, real};
+use crate::live::calls::Setting;
+use crate::live::echo::Ending;
+use crate::live::echo::udp::UdpEcho;
+use std::time::Duration;
+
+/// `layerlab udp echo`.
+pub(crate) fn echo(args: &UdpEchoArgs) -> anyhow::Result<Answer> {
+    let experiment = experiment(args);
+    let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
+    let finished = run::run(&experiment, &place)?;
+    Ok(answer(&experiment, &finished.client))
+}
+
+fn answer(experiment: &UdpEcho, client: &Ending) -> Answer {
+    let about_failure = experiment.closed_port || experiment.absent_host || experiment.no_reply;
+    let whole = client.echoed == experiment.messages.list.len();
+    if about_failure || whole { Answer::Yes } else { Answer::No }
+}
+
+fn experiment(args: &UdpEchoArgs) -> UdpEcho {
+    let mut client = Vec::new();
+    client.extend(args.common.ttl.map(Setting::Ttl));
+    client.extend(args.sndbuf.map(Setting::SendBuffer));
+    client.extend(args.dont_fragment.then_some(Setting::DontFragment));
+    UdpEcho {
+        messages: plan::messages(&args.messages),
+        burst: args.burst,
+        recv_size: args.recv_size as usize,
+        connect: args.connect_udp,
+        closed_port: args.closed_port,
+        absent_host: args.absent_host,
+        no_reply: args.no_reply,
+        wait: args.wait,
+        client_settings: client,
+        server_settings: args.rcvbuf.map(Setting::ReceiveBuffer).into_iter().collect(),
+    }
+}
+
+/// The UDP part of the tour.
+pub(crate) fn for_tour(text: &str) -> UdpEcho {
+    UdpEcho::new(crate::live::echo::Messages::new(&[text.to_owned()], 1, None, Duration::ZERO))
+}
+
+/// `layerlab udp serve`.
+pub(crate) fn serve(args: &UdpServeArgs) -> anyhow::Result<Answer> {
+    real::udp_serve(args)
+}
+
+/// `layerlab udp send`.
+pub(crate) fn send(args: &UdpSendArgs) -> anyhow::Result<Answer> {
+    real::udp_send(args)
+}

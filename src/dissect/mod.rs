@@ -1,0 +1,48 @@
+//! From frames to events: what each frame is, and what it is in its conversation.
+//!
+//! - [`Dissector`] takes frames in the order in which they entered the wire and gives one [`Event`](crate::model::Event) each.
+//! - [`Tell`] stands between a run and its listeners and puts those events, and the ledger's, before the frames.
+//! - [`read`] tells a capture file as the run was told that made it.
+//!
+//! Nothing is claimed but what the frames show, and what the ledger says where there is one. So a retransmission is
+//! needless only if the far host is known to have its octets, and an acknowledgment is of a frame that was seen.
+
+mod cite;
+mod dissector;
+mod file;
+mod neighbours;
+mod quotes;
+mod recent;
+mod sides;
+mod tcp;
+mod tell;
+
+pub use dissector::{Dissector, Frame};
+pub use file::{FileError, Told, read};
+pub use tell::Tell;
+
+/// Dissects hostile octets as a sequence of frames: the body of a fuzz target. Each frame is preceded by two octets:
+/// its length (big-endian, 11 bits), its direction, and whether it is dropped.
+#[doc(hidden)]
+pub fn fuzz_dissector(data: &[u8]) {
+    use crate::model::{Delivery, Direction, EventId, Fate, FrameId, Rule, Time};
+    let mut dissector = Dissector::new().with_bytes(true);
+    let mut rest = data;
+    let mut n = 0;
+    while let [high, low, after @ ..] = rest {
+        n += 1;
+        let len = usize::from(u16::from_be_bytes([high & 7, *low])).min(after.len());
+        let at = Time::from_micros(n);
+        let fate = match high >> 6 {
+            0 => None,
+            1 => Some(Fate::Dropped { by: Rule::Cut }),
+            _ => Some(Fate::Delivered(Delivery::plain(at))),
+        };
+        let direction = if high & 8 == 0 { Direction::ToServer } else { Direction::ToClient };
+        let bytes = &after[..len];
+        let frame = Frame { id: FrameId(n), direction, at, bytes, len: len as u32, fate: fate.as_ref() };
+        let event = dissector.frame(EventId(n), &frame);
+        assert!(event.cause.is_none_or(|cause| cause.0 < n), "a cause comes before what it causes");
+        rest = &after[len..];
+    }
+}

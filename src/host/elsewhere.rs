@@ -1,0 +1,33 @@
+//! Systems without private networks: the same doors, each with a clear "no".
+
+use super::error::HostError;
+use super::topology::Topology;
+use std::convert::Infallible;
+
+/// What the process would own; there is no such value here.
+#[derive(Debug)]
+pub struct Privilege(Infallible);
+
+/// A private network; there is no such value here.
+#[derive(Debug)]
+pub struct PrivateNetwork(Infallible);
+
+/// Says no.
+///
+/// # Errors
+///
+/// Always [`HostError::Unsupported`].
+pub fn enter() -> Result<Privilege, HostError> {
+    Err(HostError::Unsupported { os: std::env::consts::OS })
+}
+
+impl PrivateNetwork {
+    /// Says no.
+    ///
+    /// # Errors
+    ///
+    /// Always [`HostError::Unsupported`].
+    pub fn build(_topology: &Topology) -> Result<PrivateNetwork, HostError> {
+        Err(HostError::Unsupported { os: std::env::consts::OS })
+    }
+}

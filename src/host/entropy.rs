@@ -1,0 +1,12 @@
+//! A seed for a run that was given none. The only randomness in the house that is not derived.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+
+/// A seed from the operating system's randomness (`getrandom(2)` on Linux).
+///
+/// The standard library keys its hash maps from that source, anew for every process; hashing
+/// nothing under two fresh keys gives 64 bits of it without an OS crate or `unsafe`.
+pub fn seed() -> u64 {
+    RandomState::new().hash_one(0u8) ^ RandomState::new().hash_one(1u8).rotate_left(32)
+}

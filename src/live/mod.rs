@@ -1,0 +1,20 @@
+//! Real sockets, real kernels, real time: what runs the experiments and serves the network.
+//!
+//! [`calls`] makes system calls and tells of them; [`echo`] are the programs of the two hosts;
+//! [`private`] runs them on two hosts with the `pump` carrying every frame between them, [`loopback`]
+//! on the machine itself; the `stage` tells everything in time order to one sink. [`serve`] and
+//! [`send`] are one end on the real network, for any program at the other.
+
+pub mod calls;
+pub mod echo;
+pub mod loopback;
+#[cfg(target_os = "linux")]
+mod middle;
+#[cfg(target_os = "linux")]
+pub mod private;
+#[cfg(target_os = "linux")]
+mod pump;
+pub mod send;
+pub mod serve;
+pub mod setup;
+mod stage;

@@ -1,0 +1,30 @@
+//! The vocabulary that every room shares. Imports nothing of ours; knows no prose, no clock, no OS.
+
+mod cite;
+mod event;
+mod field;
+mod ledger;
+mod machine;
+mod packet;
+mod place;
+mod protocol;
+mod run;
+mod sink;
+mod syscall;
+mod time;
+
+pub use cite::{Cite, Document};
+pub use event::{Event, EventId, Evidence, Heading, Located, What, WireChange};
+pub use field::{Field, Header, Meaning, Value};
+pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule};
+pub use machine::{Hangup, Input, Machine, Outbox};
+pub use packet::{
+    Arp, ArpOperation, Carried, Icmp, IcmpKind, Ip, IpFragment, Malformed, Packet, Problem, Seen, Tcp,
+    TcpFlags, TcpNote, Udp,
+};
+pub use place::{Direction, Place, Side};
+pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
+pub use run::{Backend, Endpoint, Outcome, Run, Vantage};
+pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
+pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};
+pub use time::Time;

@@ -1,0 +1,305 @@
+//! What a narrator remembers, so that it claims only what was observed. All of it is bounded: what is
+//! forgotten is told as inferred, never as seen.
+
+use crate::model::{ArpOperation, Call};
+use crate::model::{
+    Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
+    SocketKind, TcpFlags, TcpNote, Time, What,
+};
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::net::{IpAddr, SocketAddr};
+
+/// How many frames are remembered.
+const FRAMES: usize = 8_192;
+/// How many landmarks are remembered, and how many open sockets a side.
+const LANDMARKS: usize = 1_024;
+
+/// A map that forgets its oldest entry when it is full.
+#[derive(Debug)]
+struct Recent<K, V> {
+    map: HashMap<K, V>,
+    order: VecDeque<K>,
+    limit: usize,
+}
+
+impl<K: Copy + Eq + Hash, V> Recent<K, V> {
+    fn new(limit: usize) -> Recent<K, V> {
+        Recent { map: HashMap::new(), order: VecDeque::new(), limit }
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        if self.map.insert(key, value).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > self.limit
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.map.remove(&oldest);
+            }
+        }
+    }
+
+    fn get(&self, key: K) -> Option<&V> {
+        self.map.get(&key)
+    }
+}
+
+/// What became of a frame, as far as the ledger told.
+#[derive(Clone, PartialEq, Debug)]
+enum Arrival {
+    /// No ledger row seen: the frame was seen, and nothing says that it was lost.
+    Unknown,
+    /// The far host gets it then.
+    At(Time),
+    /// It was dropped, by this rule.
+    Never(Rule),
+}
+
+#[derive(Clone, PartialEq, Debug)]
+struct Frame {
+    /// Source and destination port, where the frame has them.
+    ports: Option<(u16, u16)>,
+    arrival: Arrival,
+}
+
+/// Something seen that a system call's result may be explained by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Landmark {
+    Syn,
+    SynAck,
+    Fin,
+    Refused,
+    Reset,
+    Unreachable(IcmpKind),
+}
+
+/// A landmark, and the frame that showed it.
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    what: Landmark,
+    at: Time,
+    frame: FrameId,
+    direction: Direction,
+    source_port: u16,
+    destination_port: u16,
+}
+
+/// What is known of a descriptor.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Socket {
+    pub(super) kind: Option<SocketKind>,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) peer: Option<SocketAddr>,
+}
+
+/// What was seen so far.
+#[derive(Debug)]
+pub(super) struct Memory {
+    frames: Recent<FrameId, Frame>,
+    landmarks: VecDeque<Sighting>,
+    sockets: Recent<(Side, i32), Socket>,
+    /// ARP requests since the last reply, by the address asked for.
+    arp: Recent<IpAddr, Vec<FrameId>>,
+}
+
+impl Memory {
+    pub(super) fn new() -> Memory {
+        Memory {
+            frames: Recent::new(FRAMES),
+            landmarks: VecDeque::new(),
+            sockets: Recent::new(LANDMARKS),
+            arp: Recent::new(64),
+        }
+    }
+
+    /// Learns from an event. Called after its sentence was made.
+    pub(super) fn learn(&mut self, side: Option<Side>, event: &Event) {
+        match &event.what {
+            What::Frame(seen) => self.learn_frame(event.at, seen),
+            What::Fate(row) => {
+                let first = row.fate.deliveries().map(|d| d.at).min();
+                let arrival = match (&row.fate, first) {
+                    (Fate::Dropped { by }, _) => Arrival::Never(by.clone()),
+                    (_, Some(at)) => Arrival::At(at),
+                    (_, None) => Arrival::Unknown,
+                };
+                if let Some(f) = self.frames.map.get_mut(&row.id) {
+                    f.arrival = arrival;
+                }
+            }
+            What::Called { fd: Some(fd), call: Call::Connect(to) } => {
+                if let Some(side) = side {
+                    let mut s = self.socket(side, Some(*fd));
+                    s.peer = Some(*to);
+                    self.sockets.insert((side, *fd), s);
+                }
+            }
+            What::Returned { fd, call, result, .. } => {
+                if let Some(side) = side {
+                    self.learn_return(side, *fd, call, result);
+                }
+            }
+            What::Called { .. } | What::Wire(_) | What::Connections(_) => {}
+        }
+    }
+
+    fn learn_return(&mut self, side: Side, fd: Option<i32>, call: &Call, result: &Result<Returned, Errno>) {
+        let mut s = self.socket(side, fd);
+        match (call, result) {
+            (Call::Socket(kind), Ok(Returned::Descriptor(new))) => {
+                self.sockets.insert((side, *new), Socket { kind: Some(*kind), ..Socket::default() });
+                return;
+            }
+            (Call::Accept, Ok(Returned::Accepted { fd, peer })) => {
+                let accepted = Socket { kind: Some(SocketKind::Stream), local: s.local, peer: Some(*peer) };
+                self.sockets.insert((side, *fd), accepted);
+                return;
+            }
+            (Call::Close, Ok(_)) => s = Socket::default(),
+            (Call::Connect(to), Ok(Returned::Local(local))) => {
+                s.peer = Some(*to);
+                s.local = Some(*local);
+            }
+            (_, Ok(Returned::Local(local))) => s.local = Some(*local),
+            _ => return,
+        }
+        if let Some(fd) = fd {
+            self.sockets.insert((side, fd), s);
+        }
+    }
+
+    fn learn_frame(&mut self, at: Time, seen: &Seen) {
+        let mut ports = None;
+        match &seen.packet {
+            Packet::Arp(arp) => match arp.operation {
+                ArpOperation::Request => {
+                    let ip = IpAddr::V4(arp.target_ip);
+                    let mut asked = self.arp.get(ip).cloned().unwrap_or_default();
+                    if asked.len() < 16 {
+                        asked.push(seen.id);
+                    }
+                    self.arp.insert(ip, asked);
+                }
+                ArpOperation::Reply => self.arp.insert(IpAddr::V4(arp.sender_ip), Vec::new()),
+                ArpOperation::Other(_) => {}
+            },
+            Packet::Ip(_, Carried::Udp(udp)) => ports = Some((udp.source_port, udp.destination_port)),
+            Packet::Ip(_, Carried::Tcp(tcp)) => {
+                ports = Some((tcp.source_port, tcp.destination_port));
+                let mark = |what| Sighting {
+                    what,
+                    at,
+                    frame: seen.id,
+                    direction: seen.direction,
+                    source_port: tcp.source_port,
+                    destination_port: tcp.destination_port,
+                };
+                if tcp.flags.has(TcpFlags::SYN) {
+                    let what = if tcp.flags.has(TcpFlags::ACK) { Landmark::SynAck } else { Landmark::Syn };
+                    self.remember(mark(what));
+                }
+                if tcp.flags.has(TcpFlags::FIN) {
+                    self.remember(mark(Landmark::Fin));
+                }
+                if tcp.flags.has(TcpFlags::RST) {
+                    let refused = tcp.notes.iter().any(|n| matches!(n, TcpNote::Refused { .. }));
+                    self.remember(mark(if refused { Landmark::Refused } else { Landmark::Reset }));
+                }
+            }
+            Packet::Ip(_, Carried::Icmp(icmp)) => {
+                // An ICMP error stands for the conversation of the packet that it quotes.
+                if let Some((from, to)) = icmp.about.and_then(|id| self.frames.get(id)?.ports) {
+                    self.remember(Sighting {
+                        what: Landmark::Unreachable(icmp.kind),
+                        at,
+                        frame: seen.id,
+                        direction: seen.direction,
+                        source_port: to,
+                        destination_port: from,
+                    });
+                }
+            }
+            _ => {}
+        }
+        self.frames.insert(seen.id, Frame { ports, arrival: Arrival::Unknown });
+    }
+
+    fn remember(&mut self, mark: Sighting) {
+        if mark.what == Landmark::Syn {
+            // A new connection under the same ports: what ended the old one says nothing about it.
+            let ports = |m: &Sighting| {
+                let (a, b) = (m.source_port, m.destination_port);
+                if m.direction == mark.direction { (a, b) } else { (b, a) }
+            };
+            self.landmarks.retain(|m| ports(m) != ports(&mark) || m.what == Landmark::Syn);
+        }
+        if self.landmarks.len() == LANDMARKS {
+            self.landmarks.pop_front();
+        }
+        self.landmarks.push_back(mark);
+    }
+
+    /// What is known of a descriptor; nothing, if nothing was seen of it.
+    pub(super) fn socket(&self, side: Side, fd: Option<i32>) -> Socket {
+        fd.and_then(|fd| self.sockets.get((side, fd))).copied().unwrap_or_default()
+    }
+
+    /// The latest frame of the kind that reached `side` at `now` or before, but not before `since`, in
+    /// the conversation of `socket`. A frame that the ledger lost is none; without the peer's address
+    /// there is none.
+    pub(super) fn reached(
+        &self,
+        side: Side,
+        socket: Socket,
+        since: Time,
+        now: Time,
+        which: impl Fn(Landmark) -> bool,
+    ) -> Option<(FrameId, Landmark)> {
+        let peer = socket.peer?;
+        self.landmarks
+            .iter()
+            .rev()
+            .find(|m| {
+                which(m.what)
+                    && m.direction.to() == side
+                    && m.source_port == peer.port()
+                    && socket.local.is_none_or(|l| l.port() == m.destination_port)
+                    && m.at >= since
+                    && match self.frames.get(m.frame).map(|f| &f.arrival) {
+                        Some(Arrival::At(at)) => *at <= now,
+                        Some(Arrival::Unknown) => m.at <= now,
+                        Some(Arrival::Never(_)) | None => false,
+                    }
+            })
+            .map(|m| (m.frame, m.what))
+    }
+
+    /// The frames of the kind that `side` sent in the conversation of `socket`, from `since` on.
+    pub(super) fn sent(&self, side: Side, socket: Socket, since: Time, what: Landmark) -> Vec<FrameId> {
+        let Some(peer) = socket.peer else { return Vec::new() };
+        self.landmarks
+            .iter()
+            .filter(|m| {
+                m.what == what
+                    && m.direction.from() == side
+                    && m.destination_port == peer.port()
+                    && socket.local.is_none_or(|l| l.port() == m.source_port)
+                    && m.at >= since
+            })
+            .map(|m| m.frame)
+            .collect()
+    }
+
+    /// ARP requests for `ip` that nobody answered.
+    pub(super) fn unanswered(&self, ip: IpAddr) -> &[FrameId] {
+        self.arp.get(ip).map_or(&[], Vec::as_slice)
+    }
+
+    /// The rule that dropped a frame, if the ledger told so.
+    pub(super) fn dropped_by(&self, frame: FrameId) -> Option<&Rule> {
+        match &self.frames.get(frame)?.arrival {
+            Arrival::Never(rule) => Some(rule),
+            Arrival::Unknown | Arrival::At(_) => None,
+        }
+    }
+}

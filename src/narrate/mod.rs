@@ -1,0 +1,36 @@
+//! The one place where English about events is written.
+//!
+//! ```text
+//!   Event ──> Narrator ──> Sentence ──> Timeline (a terminal)
+//!                │                  └─> Json     (one object a line)
+//!                └ remembers which frames were seen, so that no sentence
+//!                  claims a FIN or a SYN-ACK that nobody observed
+//! ```
+//!
+//! A [`Sentence`] is made from typed facts alone: a decoded frame, a returned system call, a row of
+//! the wire's ledger. What was not observed is either left out or marked as inferred. Nothing here
+//! reads a clock, the environment or a file: width, colour and glyphs come in a [`Style`].
+
+mod bytes;
+mod errno;
+pub mod glossary;
+mod heading;
+mod json;
+pub mod ladder;
+pub mod layers;
+mod memory;
+mod sentence;
+mod style;
+mod text;
+mod timeline;
+
+pub use bytes::bytes;
+pub use errno::{Reason, reason};
+pub use json::{Json, SCHEMA};
+pub use sentence::{Narrator, Note, NoteKind, Sentence, sentence};
+pub use style::{Glyphs, Ink, MAX_WIDTH, MIN_WIDTH, Models, Style, TcpInfoShow};
+pub use text::{preview, safe};
+pub use timeline::{Step, Timeline};
+
+#[cfg(test)]
+mod tests;

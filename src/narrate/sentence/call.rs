@@ -1,0 +1,415 @@
+//! System calls: what was asked, what came back, what that means.
+
+use super::super::errno::reason;
+use super::super::memory::{Landmark, Socket};
+use super::super::style::Glyphs;
+use super::super::text::{count, preview, safe, span};
+use super::{Draft, NoteKind};
+use crate::model::{
+    Call, Cite, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption, TcpInfo,
+    TcpState, Time,
+};
+use std::time::Duration;
+
+/// Shorter calls did not wait for anything worth telling.
+const WAITED: Duration = Duration::from_micros(100);
+
+/// The call as C writes it; with the octets that it takes, where they were recorded.
+pub(in super::super) fn invocation(
+    fd: Option<i32>,
+    call: &Call,
+    bytes: Option<&[u8]>,
+    glyphs: Glyphs,
+) -> String {
+    let fd = fd.map_or_else(|| "?".to_owned(), |n| n.to_string());
+    let taken = |len: usize| match bytes {
+        Some(b) => format!("{}, {len}", preview(b, 20, glyphs.ascii)),
+        None => format!("{len} B"),
+    };
+    match call {
+        Call::Socket(SocketKind::Stream) => "socket(SOCK_STREAM)".to_owned(),
+        Call::Socket(SocketKind::Datagram) => "socket(SOCK_DGRAM)".to_owned(),
+        Call::SetOption(SocketOption { name, value }) => {
+            format!("setsockopt({fd}, {name}, {})", safe(value, glyphs.ascii))
+        }
+        Call::Bind(addr) => format!("bind({fd}, {addr})"),
+        Call::Listen(backlog) => format!("listen({fd}, {backlog})"),
+        Call::Connect(addr) => format!("connect({fd}, {addr})"),
+        Call::Accept => format!("accept({fd})"),
+        Call::Send { len } => format!("send({fd}, {})", taken(*len)),
+        Call::SendTo { len, to } => format!("sendto({fd}, {}, {to})", taken(*len)),
+        Call::Recv { size } => format!("recv({fd}, {size})"),
+        Call::RecvFrom { size } => format!("recvfrom({fd}, {size})"),
+        Call::Shutdown(how) => {
+            let how = match how {
+                How::Read => "SHUT_RD",
+                How::Write => "SHUT_WR",
+                How::Both => "SHUT_RDWR",
+            };
+            format!("shutdown({fd}, {how})")
+        }
+        Call::Close => format!("close({fd})"),
+    }
+}
+
+/// The call's page in the manual.
+pub(super) const fn page(call: &Call) -> Cite {
+    Cite::man(match call {
+        Call::Socket(_) => "socket(2)",
+        Call::SetOption(_) => "setsockopt(2)",
+        Call::Bind(_) => "bind(2)",
+        Call::Listen(_) => "listen(2)",
+        Call::Connect(_) => "connect(2)",
+        Call::Accept => "accept(2)",
+        Call::Send { .. } | Call::SendTo { .. } => "send(2)",
+        Call::Recv { .. } | Call::RecvFrom { .. } => "recv(2)",
+        Call::Shutdown(_) => "shutdown(2)",
+        Call::Close => "close(2)",
+    })
+}
+
+pub(super) fn called(draft: &mut Draft<'_>, fd: Option<i32>, call: &Call) -> String {
+    let bytes = draft.event.bytes.as_ref().map(|l| &l.bytes[..]);
+    format!("{} {} not back yet", invocation(fd, call, bytes, draft.glyphs), draft.glyphs.ellipsis)
+}
+
+pub(super) fn returned(
+    draft: &mut Draft<'_>,
+    fd: Option<i32>,
+    call: &Call,
+    result: &Result<Returned, Errno>,
+    took: Duration,
+) -> String {
+    let bytes = draft.event.bytes.as_ref().map(|l| &l.bytes[..]);
+    let gives = matches!(call, Call::Recv { .. } | Call::RecvFrom { .. });
+    let mut head = invocation(fd, call, bytes.filter(|_| !gives), draft.glyphs);
+    match result {
+        Ok(Returned::Done) => head.push_str(" = 0"),
+        Ok(Returned::Descriptor(n)) => head.push_str(&format!(" = {n}")),
+        Ok(Returned::Local(addr)) => head.push_str(&format!(" = 0, local {addr}")),
+        Ok(Returned::Accepted { fd, peer }) => head.push_str(&format!(" = {fd}, peer {peer}")),
+        Ok(Returned::Octets(n)) => head.push_str(&format!(" = {n}")),
+        Ok(Returned::Datagram { len, from, .. }) => head.push_str(&format!(" = {len} from {from}")),
+        Err(errno) => head.push_str(&format!(" = -1 {}", errno.name)),
+    }
+    if gives && let Some(b) = bytes.filter(|b| !b.is_empty()) {
+        head.push(' ');
+        head.push_str(&preview(b, 30, draft.glyphs.ascii));
+    }
+    if took >= WAITED {
+        head.push_str(&format!(" after {}", span(took)));
+    }
+    let facts = Facts {
+        side: draft.side(),
+        socket: draft.side().map(|s| draft.memory.socket(s, fd)).unwrap_or_default(),
+        began: draft.event.at - took,
+        now: draft.event.at,
+    };
+    match result {
+        Ok(returned) => succeeded(draft, &facts, call, returned),
+        Err(errno) => failed(draft, &facts, call, *errno),
+    }
+    if draft.event.evidence == Evidence::Inferred {
+        draft.meaning(None, "inferred: nobody observed this");
+    }
+    head
+}
+
+struct Facts {
+    side: Option<Side>,
+    socket: Socket,
+    began: Time,
+    now: Time,
+}
+
+impl Facts {
+    fn reached(&self, draft: &Draft<'_>, since: Time, which: impl Fn(Landmark) -> bool) -> Option<FrameId> {
+        draft.memory.reached(self.side?, self.socket, since, self.now, which).map(|(id, _)| id)
+    }
+
+    fn sent(&self, draft: &Draft<'_>, since: Time, what: Landmark) -> Vec<FrameId> {
+        self.side.map(|s| draft.memory.sent(s, self.socket, since, what)).unwrap_or_default()
+    }
+
+    fn udp(&self) -> bool {
+        self.socket.kind == Some(SocketKind::Datagram)
+    }
+}
+
+fn succeeded(draft: &mut Draft<'_>, facts: &Facts, call: &Call, returned: &Returned) {
+    match (call, returned) {
+        (Call::Socket(_), _) => {
+            draft.once(
+                "socket",
+                NoteKind::Kernel,
+                None,
+                "an endpoint without an address yet: no frame is sent",
+            );
+        }
+        (Call::SetOption(option), _) => {
+            if let Some((text, cite)) = option_meaning(option) {
+                draft.note(NoteKind::Kernel, Evidence::Syscall, Some(cite), text);
+            }
+        }
+        (Call::Bind(asked), Returned::Local(got)) if asked.port() == 0 && got.port() != 0 => {
+            draft.meaning(None, format!("port 0 means any: your kernel chose {}", got.port()));
+        }
+        (Call::Bind(_), _) => {
+            draft.once(
+                "bind",
+                NoteKind::Kernel,
+                None,
+                "an address for the endpoint, kept in your kernel: no frame is sent",
+            );
+        }
+        (Call::Listen(_), _) => draft.once(
+            "listen",
+            NoteKind::Kernel,
+            Some(Cite::man("listen(2)")),
+            "your kernel now answers SYNs by itself, before any accept()",
+        ),
+        (Call::Connect(_), _) if facts.udp() => draft
+            .meaning(Some(Cite::man("udp(7)")), "on UDP connect() sends nothing; your kernel notes the peer"),
+        (Call::Connect(_), _) => connected(draft, facts),
+        (Call::Accept, _) => draft.once(
+            "accept",
+            NoteKind::Kernel,
+            Some(Cite::man("accept(2)")),
+            "accept() takes a finished connection; it makes none",
+        ),
+        (Call::Send { len }, Returned::Octets(n)) => sent(draft, facts.udp(), *len, *n),
+        (Call::SendTo { len, .. }, Returned::Octets(n)) => sent(draft, true, *len, *n),
+        (Call::Recv { size }, Returned::Octets(n)) if !facts.udp() => received(draft, facts, *size, *n),
+        (_, Returned::Datagram { len, truncated_from: Some(whole), .. }) => draft.meaning(
+            Some(Cite::man("recv(2)")),
+            format!(
+                "MSG_TRUNC: the datagram had {whole} octets, the buffer took {len}; the other {} are gone",
+                whole.saturating_sub(*len)
+            ),
+        ),
+        (Call::Recv { .. } | Call::RecvFrom { .. }, _) => draft.once(
+            "recv udp",
+            NoteKind::Meaning,
+            Some(Cite::man("udp(7)")),
+            "one recv, one whole datagram: UDP keeps the sender's edges",
+        ),
+        (Call::Shutdown(How::Write | How::Both), _) if !facts.udp() => draft.meaning(
+            Some(Cite::rfc(9293, "3.6")),
+            "your kernel sends FIN after what is queued; reading goes on",
+        ),
+        (Call::Close, _) if facts.socket.kind == Some(SocketKind::Stream) && facts.socket.peer.is_some() => {
+            draft.once(
+                "close",
+                NoteKind::Kernel,
+                Some(Cite::rfc(9293, "3.6")),
+                "the descriptor is gone; your kernel ends the connection",
+            )
+        }
+        _ => {}
+    }
+}
+
+fn connected(draft: &mut Draft<'_>, facts: &Facts) {
+    let cite = Some(Cite::rfc(9293, "3.5"));
+    match facts.reached(draft, facts.began, |m| m == Landmark::SynAck) {
+        Some(synack) => {
+            let syns = facts.sent(draft, facts.began, Landmark::Syn);
+            let text = match syns.as_slice() {
+                [syn] => format!("SYN {syn} out, SYN-ACK {synack} back: one round trip"),
+                [] => format!("SYN-ACK {synack} has arrived"),
+                many => {
+                    format!("SYN went out {} times ({}); SYN-ACK {synack} came back", many.len(), list(many))
+                }
+            };
+            draft.note(NoteKind::Meaning, Evidence::Frame, cite, text);
+        }
+        None => draft.note(
+            NoteKind::Meaning,
+            Evidence::Inferred,
+            cite,
+            "inferred from connect() returning: the SYN-ACK has arrived",
+        ),
+    }
+    draft.once(
+        "connect",
+        NoteKind::Kernel,
+        None,
+        "your kernel did the handshake; the program saw none of it",
+    );
+}
+
+fn sent(draft: &mut Draft<'_>, udp: bool, offered: usize, taken: usize) {
+    if taken < offered {
+        draft.meaning(
+            Some(Cite::man("send(2)")),
+            format!("your kernel took {taken} of {offered} octets: no more room in its send buffer"),
+        );
+    } else if udp {
+        draft.once(
+            "send udp",
+            NoteKind::Kernel,
+            None,
+            "your kernel has the datagram; whether it arrives is open",
+        );
+    } else {
+        draft.once(
+            "send tcp",
+            NoteKind::Kernel,
+            None,
+            "your kernel has the octets now; whether they arrive is open",
+        );
+    }
+}
+
+fn received(draft: &mut Draft<'_>, facts: &Facts, size: usize, n: usize) {
+    if n == 0 && size > 0 {
+        let cite = Some(Cite::rfc(9293, "3.6"));
+        match facts.reached(draft, Time::ZERO, |m| m == Landmark::Fin) {
+            Some(fin) => draft.note(
+                NoteKind::Meaning,
+                Evidence::Frame,
+                cite,
+                format!("end of stream: the peer's FIN was frame {fin}"),
+            ),
+            None => draft.note(
+                NoteKind::Meaning,
+                Evidence::Inferred,
+                cite,
+                "end of stream; inferred from recv() giving 0: the peer has sent FIN",
+            ),
+        }
+    } else if n > 0 {
+        draft.once(
+            "recv tcp",
+            NoteKind::Meaning,
+            Some(Cite::rfc(9293, "2.2")),
+            "octets in order; where send() cut them is not kept",
+        );
+    }
+}
+
+fn failed(draft: &mut Draft<'_>, facts: &Facts, call: &Call, errno: Errno) {
+    let seen = evidence(draft, facts, call, errno);
+    let observed = seen.is_some();
+    if let Some(text) = seen {
+        draft.note(NoteKind::Meaning, Evidence::Frame, None, text);
+    }
+    match reason(errno.name, facts.socket.kind, call) {
+        Some(why) => {
+            draft.note(NoteKind::Why, Evidence::Syscall, Some(why.cite), why.meaning);
+            draft.note(NoteKind::Why, Evidence::Syscall, None, format!("decided at {}", why.decided));
+        }
+        None => draft.note(NoteKind::Why, Evidence::Syscall, None, format!("error number {}", errno.code)),
+    }
+    if !observed && matches!(errno.name, "ECONNREFUSED" | "EHOSTUNREACH" | "ECONNRESET") {
+        let text = "inferred from the error number: no frame that shows it was seen";
+        draft.note(NoteKind::Meaning, Evidence::Inferred, None, text);
+    }
+}
+
+/// The frames that show why a call failed.
+fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Option<String> {
+    let icmp = |m| matches!(m, Landmark::Unreachable(_));
+    match errno.name {
+        "ECONNREFUSED" if facts.udp() => facts
+            .reached(draft, Time::ZERO, |m| m == Landmark::Unreachable(IcmpKind::PortUnreachable))
+            .map(|id| format!("it came in frame {id}, for an earlier datagram")),
+        "ECONNREFUSED" => facts
+            .reached(draft, facts.began, |m| m == Landmark::Refused)
+            .map(|id| format!("the RST is frame {id}")),
+        "ECONNRESET" | "EPIPE" => facts
+            .reached(draft, Time::ZERO, |m| matches!(m, Landmark::Reset | Landmark::Refused))
+            .map(|id| format!("the RST is frame {id}")),
+        "EHOSTUNREACH" => {
+            let to = match call {
+                Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
+                _ => facts.socket.peer,
+            };
+            let asked = to.map_or(&[][..], |to| draft.memory.unanswered(to.ip()));
+            if asked.is_empty() {
+                facts.reached(draft, Time::ZERO, icmp).map(|id| format!("the ICMP message is frame {id}"))
+            } else {
+                Some(format!("nobody answered ARP: {}", list(asked)))
+            }
+        }
+        "EMSGSIZE" => facts
+            .reached(draft, Time::ZERO, |m| {
+                matches!(m, Landmark::Unreachable(IcmpKind::FragmentationNeeded { .. }))
+            })
+            .map(|id| format!("your kernel learned the smaller MTU from frame {id}")),
+        "ETIMEDOUT" => {
+            let syns = facts.sent(draft, facts.began, Landmark::Syn);
+            (!syns.is_empty() && matches!(call, Call::Connect(_)))
+                .then(|| format!("SYN went out {} times: {}", syns.len(), list(&syns)))
+        }
+        _ => None,
+    }
+}
+
+fn list(frames: &[FrameId]) -> String {
+    frames.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// What a socket option asks of the kernel, for the options that the labs use.
+fn option_meaning(option: &SocketOption) -> Option<(&'static str, Cite)> {
+    let off = option.value == "0";
+    Some(match option.name {
+        "TCP_NODELAY" if off => {
+            ("Nagle's algorithm is on: small segments wait for an ACK", Cite::rfc(9293, "3.7.4"))
+        }
+        "TCP_NODELAY" => {
+            ("Nagle's algorithm is off: small segments need not wait for an ACK", Cite::rfc(9293, "3.7.4"))
+        }
+        "SO_REUSEADDR" if off => return None,
+        "SO_REUSEADDR" => (
+            "bind() may take a port that TIME-WAIT still holds; never a live listener's (Linux)",
+            Cite::man("socket(7)"),
+        ),
+        "SO_RCVBUF" => {
+            ("the receive buffer; Linux doubles the number for its own bookkeeping", Cite::man("socket(7)"))
+        }
+        "SO_SNDBUF" => {
+            ("the send buffer; Linux doubles the number for its own bookkeeping", Cite::man("socket(7)"))
+        }
+        "SO_LINGER" if option.value.replace(' ', "") == "{1,0}" => {
+            ("close() will reset the connection instead of sending FIN", Cite::man("socket(7)"))
+        }
+        "SO_KEEPALIVE" if off => return None,
+        "SO_KEEPALIVE" => ("your kernel will ask a silent peer whether it lives", Cite::rfc(9293, "3.8.4")),
+        "TCP_CONGESTION" => ("which algorithm moves the congestion window", Cite::man("tcp(7)")),
+        "IP_TTL" => ("how many routers a packet may pass", Cite::man("ip(7)")),
+        _ => return None,
+    })
+}
+
+/// The kernel's view of a connection in one line, times in milliseconds, windows in segments.
+pub(in super::super) fn tcp_info(info: &TcpInfo) -> String {
+    let mut line = format!("kernel: {}", info.state.name());
+    match info.state {
+        TcpState::Closed => return line,
+        // Linux counts here what waits for accept() (tcp_get_info() in net/ipv4/tcp.c).
+        TcpState::Listen => {
+            line.push_str(&format!(", {} for accept()", count(info.unacked.into(), "connection")));
+            return line;
+        }
+        _ => {}
+    }
+    if !info.rtt.is_zero() {
+        line.push_str(&format!(", rtt {}", span(info.rtt)));
+    }
+    line.push_str(&format!(", rto {}, cwnd {}", span(info.rto), info.snd_cwnd));
+    if let Some(ssthresh) = info.snd_ssthresh {
+        line.push_str(&format!(", ssthresh {ssthresh}"));
+    }
+    line.push_str(&format!(", mss {}", info.snd_mss));
+    if info.unacked > 0 {
+        line.push_str(&format!(", unacked {}", info.unacked));
+    }
+    if info.total_retrans > 0 {
+        line.push_str(&format!(", retransmitted {}", info.total_retrans));
+    }
+    if info.backoff > 0 {
+        line.push_str(&format!(", backoff {}", info.backoff));
+    }
+    line
+}

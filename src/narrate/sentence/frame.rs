@@ -1,0 +1,376 @@
+//! Frames: their fields, and what they are in their conversation.
+
+use super::super::text::{count, preview};
+use super::fate::{Doing, rule_words};
+use super::{Draft, NoteKind};
+use crate::model::{
+    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Icmp, IcmpKind, Ip, Malformed, Packet, Place,
+    Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+};
+use std::net::IpAddr;
+
+/// Below this a TTL is worth showing: somebody set it on purpose, or many routers passed.
+const LOW_TTL: u8 = 32;
+
+pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
+    let from = match draft.event.place {
+        Place::Router(hop) => format!("router {hop}"),
+        Place::Wire | Place::Host(_) => end(draft, source(&seen.packet), seen.direction.from().name()),
+    };
+    let to = match seen.destination {
+        [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => "*".to_owned(),
+        // The group bit: to several hosts at once.
+        [first, ..] if first & 1 == 1 => "group".to_owned(),
+        _ => end(draft, destination(&seen.packet), seen.direction.to().name()),
+    };
+    let route = format!("{} {from}{}{to}", seen.id, draft.glyphs.arrow);
+    let body = match &seen.packet {
+        Packet::Arp(arp) => arp_words(draft, arp),
+        Packet::Ip(ip, carried) => ip_words(draft, ip, carried),
+        Packet::Other(kind) => format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len),
+        Packet::Malformed(m) => malformed(draft, m),
+    };
+    format!("{route} {body}")
+}
+
+/// Who has this address: the side, or what stands between the sides when it is neither's.
+fn end(draft: &Draft<'_>, address: Option<IpAddr>, side: &str) -> String {
+    match (draft.ends, address) {
+        (Some(ends), Some(address)) if !ends.addresses.contains(&address) => {
+            (if ends.routers { "router" } else { "wire" }).to_owned()
+        }
+        _ => side.to_owned(),
+    }
+}
+
+/// The sender's IP address.
+fn source(packet: &Packet) -> Option<IpAddr> {
+    match packet {
+        Packet::Ip(ip, _) => Some(ip.source),
+        Packet::Arp(arp) => Some(IpAddr::V4(arp.sender_ip)),
+        Packet::Other(_) | Packet::Malformed(_) => None,
+    }
+}
+
+/// The receiver's IP address.
+fn destination(packet: &Packet) -> Option<IpAddr> {
+    match packet {
+        Packet::Ip(ip, _) => Some(ip.destination),
+        Packet::Arp(arp) => Some(IpAddr::V4(arp.target_ip)),
+        Packet::Other(_) | Packet::Malformed(_) => None,
+    }
+}
+
+/// A MAC address as Wireshark writes it.
+pub(super) fn mac(m: [u8; 6]) -> String {
+    format!("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}", m[0], m[1], m[2], m[3], m[4], m[5])
+}
+
+fn arp_words(draft: &mut Draft<'_>, arp: &Arp) -> String {
+    match arp.operation {
+        ArpOperation::Request => {
+            if arp.sender_ip == arp.target_ip {
+                draft.meaning(None, "a host announces its own address");
+            } else if arp.repeat > 0 {
+                draft.meaning(
+                    Some(Cite::rfc(1122, "2.3.2.1")),
+                    format!("asked again: {} before it got no answer", count(arp.repeat.into(), "request")),
+                );
+            } else {
+                draft.once(
+                    "arp request",
+                    NoteKind::Meaning,
+                    Some(Cite::rfc(826, "")),
+                    "IP has no MAC for it yet; its packet waits for the answer",
+                );
+            }
+            format!("ARP who has {}? tell {}", arp.target_ip, arp.sender_ip)
+        }
+        ArpOperation::Reply => {
+            if let Some(request) = arp.answers {
+                draft.meaning(Some(Cite::rfc(826, "")), format!("answers {request}"));
+            }
+            format!("ARP {} is at {}", arp.sender_ip, mac(arp.sender_mac))
+        }
+        ArpOperation::Other(n) => format!("ARP operation {n}"),
+    }
+}
+
+fn ip_words(draft: &mut Draft<'_>, ip: &Ip, carried: &Carried) -> String {
+    let mut body = match carried {
+        Carried::Tcp(tcp) => tcp_words(draft, ip, tcp),
+        Carried::Udp(udp) => udp_words(draft, ip, udp),
+        Carried::Icmp(icmp) => icmp_words(draft, icmp),
+        Carried::Fragment { protocol } => {
+            draft.once(
+                "fragment",
+                NoteKind::Meaning,
+                Some(Cite::rfc(791, "3.2")),
+                "a later fragment: the ports went with the first one",
+            );
+            format!("IP fragment of {}", ip_protocol(*protocol))
+        }
+        Carried::Other(protocol) => {
+            format!("IP packet, {}, {} octets", ip_protocol(*protocol), ip.len)
+        }
+        Carried::Malformed(m) => malformed(draft, m),
+    };
+    if let Some(f) = ip.fragment {
+        body.push_str(&format!(" id=0x{:04x} offset={} len={}", f.id, f.offset, f.len));
+        body.push_str(if f.more { " more" } else { " last" });
+        if f.more && f.offset == 0 {
+            draft.meaning(
+                Some(Cite::rfc(791, "3.2")),
+                "the first fragment: one packet in several frames, told apart by id",
+            );
+        }
+    }
+    checksum(draft, "IP header", ip.checksum_good, Cite::rfc(1122, "3.2.1.2"));
+    if ip.ttl < LOW_TTL {
+        body.push_str(&format!(" ttl={}", ip.ttl));
+    }
+    body
+}
+
+/// A checksum that did not verify. On a wire of ours it is damage; elsewhere it may as well be a sender that leaves the
+/// sum to its hardware, which a capture on that host cannot tell from damage.
+fn checksum(draft: &mut Draft<'_>, what: &str, good: Option<bool>, cite: Cite) {
+    if good != Some(false) {
+        return;
+    }
+    if draft.ends.is_some_and(|ends| ends.wire) {
+        let text = format!("{what} checksum bad: the receiver drops it in silence");
+        draft.note(NoteKind::Why, Evidence::Frame, Some(cite), text);
+    } else {
+        // A capture of a sender that does so has it on every frame: explained once.
+        let key = "checksum left to hardware";
+        let text = if draft.said.insert(key) {
+            format!("{what} checksum bad: damaged, or left to the sender's hardware")
+        } else {
+            format!("{what} checksum bad")
+        };
+        draft.note(NoteKind::Why, Evidence::Frame, Some(cite), text);
+    }
+}
+
+fn ip_protocol(number: u8) -> String {
+    match number {
+        1 => "ICMP".to_owned(),
+        6 => "TCP".to_owned(),
+        17 => "UDP".to_owned(),
+        58 => "ICMPv6".to_owned(),
+        n => format!("IP protocol {n}"),
+    }
+}
+
+/// The last `len` octets of the IP packet as text, where the frame's octets are there. Nothing of a fragment: what
+/// ends it is not what ends the datagram.
+fn payload_preview(draft: &Draft<'_>, ip: &Ip, len: u32) -> Option<String> {
+    const ETHERNET: usize = 14;
+    let located = draft.event.bytes.as_ref()?;
+    let (whole, len) = (usize::try_from(ip.len).ok()?, usize::try_from(len).ok()?);
+    let end = ETHERNET.checked_add(whole)?;
+    let payload = located.bytes.get(end.checked_sub(len)?..end)?;
+    (!payload.is_empty() && ip.fragment.is_none()).then(|| preview(payload, 24, draft.glyphs.ascii))
+}
+
+fn udp_words(draft: &mut Draft<'_>, ip: &Ip, udp: &Udp) -> String {
+    let mut body =
+        format!("UDP {}{}{} len={}", udp.source_port, draft.glyphs.arrow, udp.destination_port, udp.len);
+    if let Some(text) = payload_preview(draft, ip, udp.len) {
+        body.push(' ');
+        body.push_str(&text);
+    }
+    checksum(draft, "UDP", udp.checksum_good, Cite::rfc(1122, "4.1.3.4"));
+    draft.once(
+        "udp",
+        NoteKind::Meaning,
+        Some(Cite::rfc(768, "")),
+        "a datagram: no handshake before, no acknowledgment after",
+    );
+    body
+}
+
+fn tcp_words(draft: &mut Draft<'_>, ip: &Ip, tcp: &Tcp) -> String {
+    let mut body = String::from("TCP");
+    if tcp.stream > 0 {
+        body.push_str(&format!(" stream {}", tcp.stream));
+    }
+    if tcp.flags.has(TcpFlags::SYN) && !tcp.flags.has(TcpFlags::ACK) {
+        body.push_str(&format!(" {}{}{}", tcp.source_port, draft.glyphs.arrow, tcp.destination_port));
+    }
+    if tcp.flags == TcpFlags::default() {
+        body.push_str(" no flags");
+    } else {
+        body.push_str(&format!(" {}", tcp.flags));
+    }
+    body.push_str(&format!(" seq={}", tcp.seq));
+    if let Some(ack) = tcp.ack {
+        body.push_str(&format!(" ack={ack}"));
+    }
+    if tcp.len > 0 {
+        body.push_str(&format!(" len={}", tcp.len));
+        if let Some(text) = payload_preview(draft, ip, tcp.len) {
+            body.push(' ');
+            body.push_str(&text);
+        }
+    }
+    let telling =
+        |n: &TcpNote| matches!(n, TcpNote::ZeroWindow | TcpNote::WindowUpdate | TcpNote::ZeroWindowProbe);
+    if tcp.flags.has(TcpFlags::SYN) || tcp.notes.iter().any(telling) {
+        body.push_str(&format!(" win={}", tcp.window));
+    }
+    if let Some(mss) = tcp.mss {
+        body.push_str(&format!(" mss={mss}"));
+    }
+    for (left, right) in &tcp.sack {
+        body.push_str(&format!(" sack={left}-{right}"));
+    }
+    // That a segment is sent again comes before what it is.
+    let again = |n: &&TcpNote| matches!(n, TcpNote::Retransmission { .. });
+    for note in tcp.notes.iter().filter(again).chain(tcp.notes.iter().filter(|n| !again(n))) {
+        tcp_note(draft, tcp, note);
+    }
+    checksum(draft, "TCP", tcp.checksum_good, Cite::rfc(9293, "3.1"));
+    body
+}
+
+fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
+    let rfc = |section| Some(Cite::rfc(9293, section));
+    match note {
+        TcpNote::HandshakeSyn => draft.meaning(rfc("3.5"), "first of three: the handshake opens"),
+        TcpNote::HandshakeSynAck { answers } => {
+            draft.meaning(rfc("3.5"), format!("second of three, answers {answers}: ack = its ISN+1"));
+        }
+        TcpNote::HandshakeAck { answers } => {
+            draft.meaning(rfc("3.5"), format!("third of three, answers {answers}: the handshake is done"));
+        }
+        TcpNote::Refused { answers } => draft.meaning(
+            rfc("3.5.2"),
+            format!("refuses SYN {answers}: no socket listens on port {}", tcp.source_port),
+        ),
+        TcpNote::Reset => draft.meaning(rfc("3.5.2"), "ends the connection at once; nothing answers a RST"),
+        TcpNote::Acknowledges { last } => draft.meaning(None, format!("acknowledges all up to {last}")),
+        TcpNote::DuplicateAck { nth, of } => draft.meaning(
+            Some(Cite::rfc(5681, "2")),
+            format!(
+                "duplicate ACK {nth}: the same number as {of}; octet {} is still missing",
+                tcp.ack.unwrap_or_default()
+            ),
+        ),
+        TcpNote::Retransmission { of, duplicate_acks, needless } => {
+            retransmission(draft, tcp, *of, *duplicate_acks, *needless);
+        }
+        TcpNote::OutOfOrder => {
+            draft.meaning(rfc("3.4"), "a gap: octets before it were not seen yet");
+        }
+        TcpNote::FirstFin => {
+            draft.meaning(rfc("3.6"), "first FIN: this side sends no more, but still reads");
+        }
+        TcpNote::SecondFin => draft.meaning(rfc("3.6"), "second FIN: now both directions are ended"),
+        TcpNote::ZeroWindow => draft.meaning(rfc("3.8.6"), "window 0: this side has no room left"),
+        TcpNote::WindowUpdate => {
+            draft.meaning(rfc("3.8.6"), "window update: more room, nothing new acknowledged");
+        }
+        TcpNote::ZeroWindowProbe => {
+            draft.meaning(rfc("3.8.6.1"), "window probe: asks whether there is room again");
+        }
+        TcpNote::KeepAlive => draft.meaning(rfc("3.8.4"), "keep-alive: asks a silent peer whether it lives"),
+        TcpNote::KeepAliveAck => draft.meaning(rfc("3.8.4"), "answers a keep-alive: the peer lives"),
+    }
+}
+
+fn retransmission(draft: &mut Draft<'_>, tcp: &Tcp, of: FrameId, duplicate_acks: u32, needless: bool) {
+    let ascii = draft.glyphs.ascii;
+    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: the same numbers as {of}"));
+    if let Some(rule) = draft.memory.dropped_by(of) {
+        let text = format!("because {of} was dropped: {}", rule_words(rule, Doing::Loss, ascii));
+        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
+    } else if needless {
+        draft.note(
+            NoteKind::Why,
+            Evidence::Frame,
+            None,
+            format!("{of} had reached the host; this was not for a loss on the wire"),
+        );
+    }
+    match duplicate_acks {
+        0 => {
+            let seen = if tcp.flags.has(TcpFlags::SYN) { "no answer came" } else { "no duplicate ACK came" };
+            let text = format!("inferred: {seen}, so a timer of its sender ran out");
+            draft.note(NoteKind::Why, Evidence::Inferred, None, text);
+        }
+        n => {
+            let text = format!("{} came before it", count(n.into(), "duplicate ACK"));
+            draft.note(NoteKind::Why, Evidence::Frame, None, text);
+        }
+    }
+}
+
+fn icmp_words(draft: &mut Draft<'_>, icmp: &Icmp) -> String {
+    let name = if icmp.v6 { "ICMPv6" } else { "ICMP" };
+    let number = format!("{}/{}", icmp.kind_number, icmp.code);
+    let about = |draft: &mut Draft<'_>, cite, what: &str| {
+        let text = match icmp.about {
+            Some(frame) => format!("about {frame}: {what}"),
+            None => what.to_owned(),
+        };
+        draft.meaning(Some(cite), text);
+    };
+    let echo = |word: &str| match icmp.echo {
+        Some((id, seq)) => format!("{name} {number} echo {word} id={id} seq={seq}"),
+        None => format!("{name} {number} echo {word}"),
+    };
+    checksum(draft, name, icmp.checksum_good, Cite::rfc(792, ""));
+    match icmp.kind {
+        IcmpKind::EchoRequest => {
+            draft.once(
+                "echo",
+                NoteKind::Meaning,
+                Some(Cite::rfc(792, "")),
+                "ping: the far kernel answers it, no program does",
+            );
+            echo("request")
+        }
+        IcmpKind::EchoReply => echo("reply"),
+        IcmpKind::PortUnreachable => {
+            about(draft, Cite::rfc(1122, "4.1.3.1"), "no socket has that port; the far kernel says so");
+            format!("{name} {number} port unreachable")
+        }
+        IcmpKind::HostUnreachable => {
+            about(draft, Cite::rfc(792, ""), "a router could not reach that host");
+            format!("{name} {number} host unreachable")
+        }
+        IcmpKind::FragmentationNeeded { mtu } => {
+            if icmp.v6 {
+                about(draft, Cite::rfc(4443, "3.2"), "too large for the next link; IPv6 routers never split");
+            } else {
+                about(draft, Cite::rfc(1191, "4"), "too large for the next link, and DF forbids to split it");
+            }
+            if icmp.v6 {
+                format!("{name} {number} packet too big, mtu={mtu}")
+            } else {
+                format!("{name} {number} fragmentation needed, mtu={mtu}")
+            }
+        }
+        IcmpKind::TtlExceeded => {
+            about(draft, Cite::rfc(792, ""), "its TTL reached 0 on the way");
+            format!("{name} {number} time exceeded in transit")
+        }
+        IcmpKind::ReassemblyTimeExceeded => {
+            about(draft, Cite::rfc(1122, "3.3.2"), "a fragment never came; the rest is thrown away");
+            format!("{name} {number} reassembly time exceeded")
+        }
+        IcmpKind::Other => format!("{name} {number}"),
+    }
+}
+
+fn malformed(draft: &mut Draft<'_>, m: &Malformed) -> String {
+    let what = match m.problem {
+        Problem::Truncated { needed, got } => format!("needs {needed} octets, has {got}"),
+        Problem::BadLength { value } => format!("its length field says {value}, which cannot be"),
+        Problem::BadVersion { value } => format!("its version field says {value}, which is not its own"),
+    };
+    draft.meaning(None, format!("{what} (at octet {})", m.offset));
+    format!("malformed {}", m.protocol.name())
+}

@@ -1,0 +1,274 @@
+//! Snapshots of whole runs told by hand, and what must hold for any event.
+
+mod arbitrary;
+mod fixture;
+mod tales;
+
+use super::text::columns;
+use super::{Json, Models, Style, TcpInfoShow, Timeline};
+use crate::model::{Backend, Event, Evidence, Fate, Flow, Outcome, Packet, Rule, Run, Sink, Time, What};
+use crate::model::{Carried, TcpFlags, TcpState};
+use fixture::Tale;
+use proptest::prelude::*;
+use std::io;
+
+fn timeline(tale: &Tale, style: Style) -> String {
+    let mut sink = Timeline::new(Vec::new(), style);
+    sink.begin(&fixture::run()).unwrap();
+    for e in &tale.events {
+        sink.event(e).unwrap();
+    }
+    sink.finish(&tale.outcome(50_000)).unwrap();
+    String::from_utf8(sink.into_inner()).unwrap()
+}
+
+#[test]
+fn tcp_echo() {
+    insta::assert_snapshot!(timeline(&tales::echo(), Style::default()));
+}
+
+#[test]
+fn tcp_refused() {
+    insta::assert_snapshot!(timeline(&tales::refused(), Style::default()));
+}
+
+#[test]
+fn absent_host() {
+    insta::assert_snapshot!(timeline(&tales::absent(), Style::default()));
+}
+
+#[test]
+fn udp_closed_port() {
+    insta::assert_snapshot!(timeline(&tales::closed_port(), Style::default()));
+}
+
+#[test]
+fn drop_and_retransmission() {
+    insta::assert_snapshot!(timeline(&tales::lossy(), Style::default()));
+}
+
+#[test]
+fn json_lines() {
+    let tale = tales::closed_port();
+    let mut sink = Json::new(Vec::new());
+    sink.begin(&fixture::run()).unwrap();
+    for e in &tale.events {
+        sink.event(e).unwrap();
+    }
+    sink.finish(&tale.outcome(50_000)).unwrap();
+    insta::assert_snapshot!(String::from_utf8(sink.into_inner()).unwrap());
+}
+
+#[test]
+fn octets_of_a_syn() {
+    let style = Style { ascii: true, ..Style::default() };
+    insta::assert_snapshot!(super::bytes(&tales::syn_octets(), &style).join("\n"));
+    let narrow = Style { width: 60, ..style };
+    insta::assert_snapshot!("octets_of_a_syn_narrow", super::bytes(&tales::syn_octets(), &narrow).join("\n"));
+}
+
+#[test]
+fn ladder_of_an_echo_and_of_a_loss() {
+    let ascii = Style { ascii: true, ..Style::default() };
+    insta::assert_snapshot!(super::ladder::ladder(&tales::echo().events, &ascii));
+    insta::assert_snapshot!(
+        "ladder_of_a_loss",
+        super::ladder::ladder(&tales::lossy().events, &Style::default())
+    );
+}
+
+fn style() -> impl Strategy<Value = Style> {
+    let models = prop_oneof![Just(Models::Osi), Just(Models::TcpIp), Just(Models::Both)];
+    let show = prop_oneof![Just(TcpInfoShow::Off), Just(TcpInfoShow::Changes), Just(TcpInfoShow::All)];
+    (0usize..120, any::<[bool; 5]>(), models, show).prop_map(
+        |(width, [ascii, ledger, verbose, bytes, whole], models, tcp_info)| Style {
+            width,
+            ascii,
+            color: false,
+            models,
+            ledger,
+            verbose,
+            bytes,
+            whole,
+            tcp_info,
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn no_event_breaks_a_line(events in arbitrary::events(), style in style(), name in ".{0,90}") {
+        let run = Run { command: name.clone(), wire: name, ..fixture::run() };
+        let mut sink = Timeline::new(Vec::new(), style.clone());
+        sink.begin(&run).unwrap();
+        for e in &events {
+            prop_assert_eq!(sink.event(e).unwrap(), Flow::Continue);
+        }
+        sink.finish(&Outcome { frames: [u64::MAX; 2], octets: [u64::MAX; 2], ..Outcome::default() }).unwrap();
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        for line in text.lines() {
+            prop_assert!(columns(line) <= style.columns(), "{:?} has {} columns", line, columns(line));
+            prop_assert!(!line.chars().any(char::is_control), "{:?}", line);
+            prop_assert_eq!(line.trim_end(), line);
+        }
+        prop_assert!(!style.ascii || text.is_ascii());
+        let ladder = super::ladder::ladder(&events, &style);
+        for line in ladder.lines() {
+            prop_assert!(columns(line) <= style.columns(), "{:?}", line);
+        }
+        prop_assert!(!style.ascii || ladder.is_ascii());
+    }
+
+    #[test]
+    fn every_event_is_one_line_of_json(events in arbitrary::events()) {
+        let mut sink = Json::new(Vec::new());
+        for e in &events {
+            sink.event(e).unwrap();
+        }
+        let text = String::from_utf8(sink.into_inner()).unwrap();
+        prop_assert_eq!(text.lines().count(), events.len());
+        for (line, event) in text.lines().zip(&events) {
+            let object: serde_json::Value = serde_json::from_str(line).unwrap();
+            prop_assert_eq!(object["id"].as_u64(), Some(event.id.0));
+        }
+    }
+
+    #[test]
+    fn colour_changes_no_word(events in arbitrary::events()) {
+        let tell = |color| {
+            let mut sink = Timeline::new(Vec::new(), Style { color, bytes: true, ..Style::default() });
+            for e in &events {
+                sink.event(e).unwrap();
+            }
+            String::from_utf8(sink.into_inner()).unwrap()
+        };
+        let mut plain = String::new();
+        let mut in_escape = false;
+        for c in tell(true).chars() {
+            match c {
+                '\u{1b}' => in_escape = true,
+                'm' if in_escape => in_escape = false,
+                _ if in_escape => {}
+                c => plain.push(c),
+            }
+        }
+        let trimmed = |s: &str| s.lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
+        prop_assert_eq!(trimmed(&plain), trimmed(&tell(false)));
+    }
+}
+
+/// A pipe whose reader is gone after some octets.
+struct Closing(usize);
+
+impl io::Write for Closing {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.0 == 0 {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let n = buf.len().min(self.0);
+        self.0 -= n;
+        Ok(n)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_ends_the_run_without_an_error() {
+    let tale = tales::echo();
+    let mut sinks: [Box<dyn Sink>; 2] =
+        [Box::new(Timeline::new(Closing(2_000), Style::default())), Box::new(Json::new(Closing(2_000)))];
+    for sink in &mut sinks {
+        sink.begin(&fixture::run()).unwrap();
+        let flows: Vec<Flow> = tale.events.iter().map(|e| sink.event(e).unwrap()).collect();
+        assert_eq!(flows[0], Flow::Continue);
+        assert_eq!(flows.last(), Some(&Flow::Stop));
+        sink.finish(&tale.outcome(1)).unwrap();
+    }
+}
+
+#[test]
+fn each_block_is_a_step_and_a_step_may_stop() {
+    let left = std::rc::Rc::new(std::cell::Cell::new(3));
+    let steps = left.clone();
+    let step = Box::new(move || {
+        steps.set(steps.get() - 1);
+        Ok(if steps.get() == 0 { Flow::Stop } else { Flow::Continue })
+    });
+    let mut sink = Timeline::new(Vec::new(), Style::default()).with_step(step);
+    let stopped = tales::echo().events.iter().any(|e| sink.event(e).unwrap() == Flow::Stop);
+    assert!(stopped);
+    assert_eq!(left.get(), 0);
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    assert_eq!(text.matches(" API ").count(), 3, "{text}");
+}
+
+#[test]
+fn every_kind_of_event_has_its_sentence() {
+    let told: Vec<String> = tales::everything().iter().map(|e| super::sentence(e).to_string()).collect();
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+/// What is said of the `recv()` that gave 0.
+fn end_of_stream(events: &[Event]) -> super::Sentence {
+    let mut narrator = super::Narrator::new(super::Glyphs::ASCII);
+    let told = events
+        .iter()
+        .map(|e| narrator.tell(e))
+        .find(|s| s.head.contains(") = 0") && s.head.starts_with("recv"));
+    told.expect("a recv() that gives 0")
+}
+
+/// Changes what became of the first FIN.
+fn with_fin(fate: impl Fn(Time) -> Fate) -> Vec<Event> {
+    let mut events = tales::echo().events;
+    let is_fin = |e: &Event| {
+        matches!(&e.what, What::Frame(seen)
+            if matches!(&seen.packet, Packet::Ip(_, Carried::Tcp(tcp)) if tcp.flags.has(TcpFlags::FIN)))
+    };
+    let fin = events.iter().position(is_fin).unwrap();
+    if let What::Fate(row) = &mut events[fin + 1].what {
+        row.fate = fate(row.at);
+    }
+    events
+}
+
+#[test]
+fn a_fin_is_claimed_only_where_one_was_seen_to_arrive() {
+    let delivered = |at: Time| Fate::Delivered(crate::model::Delivery::plain(at));
+    let note = &end_of_stream(&with_fin(delivered)).notes[0];
+    assert_eq!((note.evidence, note.text.contains("frame #10")), (Evidence::Frame, true));
+    let lost = |_| Fate::Dropped { by: Rule::Random(0.5) };
+    let late = |at: Time| delivered(at + std::time::Duration::from_secs(1));
+    for events in [with_fin(lost), with_fin(late)] {
+        let note = &end_of_stream(&events).notes[0];
+        assert_eq!(note.evidence, Evidence::Inferred, "{}", note.text);
+        assert!(note.text.contains("inferred") && !note.text.contains('#'), "{}", note.text);
+    }
+}
+
+#[test]
+fn without_frames_what_tcp_did_is_inferred() {
+    let tale = tales::echo();
+    let mut sink = Timeline::new(Vec::new(), Style { ascii: true, ..Style::default() });
+    let run = Run { backend: Backend::Loopback, wire: String::new(), ..fixture::run() };
+    sink.begin(&run).unwrap();
+    for e in tale.events.iter().filter(|e| !matches!(e.what, What::Frame(_) | What::Fate(_))) {
+        sink.event(e).unwrap();
+    }
+    sink.finish(&Outcome::default()).unwrap();
+    insta::assert_snapshot!(String::from_utf8(sink.into_inner()).unwrap());
+}
+
+#[test]
+fn the_kernels_view_says_nothing_that_its_state_does_not_have() {
+    let info = |state, unacked| crate::model::TcpInfo { state, unacked, ..tales::info() };
+    let words = |state, unacked| super::sentence::tcp_info(&info(state, unacked));
+    assert_eq!(words(TcpState::Closed, 0), "kernel: CLOSED");
+    // Linux counts what waits for accept() where an open connection counts segments.
+    assert_eq!(words(TcpState::Listen, 2), "kernel: LISTEN, 2 connections for accept()");
+    assert!(words(TcpState::Established, 2).ends_with("mss 1448, unacked 2"));
+}

@@ -1,0 +1,252 @@
+//! Pieces of frames to messages, for one direction (RFC 6455 s5.4, s5.6; RFC 7692 s6.2).
+//!
+//! A message that lies whole in one frame and one read is handed on where it lies. Any other is collected in
+//! one buffer, which is let go when the message is done.
+
+use super::close::{self, CloseCode};
+use super::codec::{self, Piece};
+use super::deflate::{Inflater, Window};
+use super::error::Rule;
+use super::frame::{FrameHeader, Opcode};
+use super::utf8::{BadAt, Utf8};
+
+/// What a message holds.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Kind {
+    /// UTF-8 text.
+    Text,
+    /// Octets.
+    Binary,
+}
+
+impl Kind {
+    /// The opcode of a message's first frame.
+    pub const fn opcode(self) -> Opcode {
+        match self {
+            Kind::Text => Opcode::Text,
+            Kind::Binary => Opcode::Binary,
+        }
+    }
+}
+
+/// The bounds of what a peer may make us hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Octets of one frame's payload.
+    pub frame: u64,
+    /// Octets of one message, after inflating.
+    pub message: u64,
+    /// Frames of one message. They cost time alone: an empty one takes no memory.
+    pub fragments: u32,
+}
+
+impl Default for Limits {
+    /// 16 MiB a frame and a message, 131,072 fragments.
+    fn default() -> Limits {
+        Limits { frame: 16 << 20, message: 16 << 20, fragments: 1 << 17 }
+    }
+}
+
+/// A whole message, in the receive buffer or in the assembler's.
+#[derive(PartialEq, Eq, Debug)]
+pub struct Message<'a> {
+    /// What it holds. Text was checked to be UTF-8.
+    pub kind: Kind,
+    octets: &'a mut [u8],
+    payload_at: usize,
+}
+
+impl<'a> Message<'a> {
+    /// The payload.
+    #[inline]
+    pub fn payload(&self) -> &[u8] {
+        &self.octets[self.payload_at..]
+    }
+
+    /// The payload, to be changed in place.
+    #[inline]
+    pub fn payload_mut(&mut self) -> &mut [u8] {
+        &mut self.octets[self.payload_at..]
+    }
+
+    /// The message as one unmasked frame, its header written right before the payload where that lies: a
+    /// server can send it on without a copy. `None` where there is no room before it: a message that a
+    /// server sent unmasked, or whose header came with an earlier read.
+    #[inline]
+    pub fn into_frame(self) -> Option<&'a [u8]> {
+        let header = FrameHeader::new(self.kind.opcode(), 0);
+        codec::reframe(&header, self.octets, self.payload_at).map(|frame| &*frame)
+    }
+}
+
+/// What the pieces of one direction add up to.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Unit<'a> {
+    /// A message.
+    Message(Message<'a>),
+    /// A Ping and its payload, at most 125 octets.
+    Ping(&'a [u8]),
+    /// A Pong and its payload, at most 125 octets.
+    Pong(&'a [u8]),
+    /// A Close, and its code and reason unless its body was empty.
+    Close(Option<(CloseCode, &'a str)>),
+}
+
+/// Room for the longest unmasked header before a collected message.
+const HEADROOM: usize = 10;
+
+/// Octets that are reserved at once on a frame's word; a longer message grows as it comes.
+const TRUSTED: u64 = 256 << 10;
+
+/// One direction's messages. Trusts the [`Dialogue`](super::dialogue::Dialogue) for the order of frames: ask it first.
+#[derive(Debug)]
+pub struct Assembler {
+    limits: Limits,
+    kind: Kind,
+    compressed: bool,
+    fragments: u32,
+    utf8: Utf8,
+    /// Headroom and the message so far; empty while there is none.
+    buffer: Vec<u8>,
+    /// The beginning of a control frame's payload that one read did not hold.
+    control: Vec<u8>,
+    inflater: Option<Box<Inflater>>,
+}
+
+impl Assembler {
+    /// `deflate`: this direction's window, where permessage-deflate was agreed on.
+    pub fn new(limits: Limits, deflate: Option<Window>) -> Assembler {
+        Assembler {
+            limits,
+            kind: Kind::Binary,
+            compressed: false,
+            fragments: 0,
+            utf8: Utf8::new(),
+            buffer: Vec::new(),
+            control: Vec::new(),
+            inflater: deflate.map(|window| Box::new(Inflater::new(window))),
+        }
+    }
+
+    /// Takes the next piece. What it gives borrows from the piece, or from the assembler until the next call.
+    /// Fails at the first octet of text that cannot stand there, at the limits (a stated length counts before
+    /// its octets come), on data that does not inflate, and on a bad Close body.
+    #[inline]
+    pub fn push<'a>(&'a mut self, piece: Piece<'a>) -> Result<Option<Unit<'a>>, Rule> {
+        let header = piece.header;
+        if header.opcode.is_control() {
+            return self.push_control(piece);
+        }
+        let whole = piece.first && piece.last && header.fin && !header.compressed;
+        if whole && header.opcode != Opcode::Continuation {
+            return self.whole(piece).map(|message| Some(Unit::Message(message)));
+        }
+        self.collect(&piece)
+    }
+
+    /// A message of one uncompressed frame that lies whole in the piece.
+    #[inline]
+    pub(super) fn whole<'a>(&self, piece: Piece<'a>) -> Result<Message<'a>, Rule> {
+        if piece.header.len > self.limits.message {
+            return Err(Rule::MessageTooLarge { limit: self.limits.message });
+        }
+        let kind = if piece.header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+        if kind == Kind::Text && std::str::from_utf8(piece.payload()).is_err() {
+            // The offset of the first bad octet is worth a second look.
+            let mut utf8 = Utf8::new();
+            utf8.feed(piece.payload()).and_then(|()| utf8.finish()).map_err(bad_text)?;
+        }
+        let (octets, payload_at) = piece.into_octets();
+        Ok(Message { kind, octets, payload_at })
+    }
+
+    /// Lets go of the last message's buffer. To be called when what [`Assembler::push`] gave is done with.
+    #[inline]
+    pub fn release(&mut self) {
+        if self.fragments == 0 && self.buffer.capacity() > 0 {
+            self.buffer = Vec::new();
+        }
+    }
+
+    /// A piece of a message that does not lie whole in one frame and one read.
+    fn collect(&mut self, piece: &Piece<'_>) -> Result<Option<Unit<'_>>, Rule> {
+        if piece.first {
+            self.begin(&piece.header)?;
+        }
+        let checked = self.buffer.len();
+        match self.inflater.as_deref_mut().filter(|_| self.compressed) {
+            Some(inflater) => {
+                let limit = self.limits.message;
+                inflater.feed(piece.payload(), &mut self.buffer, HEADROOM, limit)?;
+                if piece.last && piece.header.fin {
+                    inflater.finish(&mut self.buffer, HEADROOM, limit)?;
+                }
+            }
+            None => self.buffer.extend_from_slice(piece.payload()),
+        }
+        if self.kind == Kind::Text {
+            self.utf8.feed(&self.buffer[checked..]).map_err(bad_text)?;
+        }
+        if !(piece.last && piece.header.fin) {
+            return Ok(None);
+        }
+        self.fragments = 0;
+        if self.kind == Kind::Text {
+            self.utf8.finish().map_err(bad_text)?;
+        }
+        let message = Message { kind: self.kind, octets: &mut self.buffer, payload_at: HEADROOM };
+        Ok(Some(Unit::Message(message)))
+    }
+
+    /// A data frame begins.
+    fn begin(&mut self, header: &FrameHeader) -> Result<(), Rule> {
+        if header.opcode != Opcode::Continuation {
+            self.kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
+            self.compressed = header.compressed;
+            self.utf8 = Utf8::new();
+            self.fragments = 0;
+            self.buffer.clear();
+            self.buffer.resize(HEADROOM, 0);
+        }
+        self.fragments += 1;
+        if self.fragments > self.limits.fragments {
+            return Err(Rule::TooManyFragments { limit: self.limits.fragments });
+        }
+        let so_far = (self.buffer.len().saturating_sub(HEADROOM)) as u64;
+        if !self.compressed {
+            if so_far.saturating_add(header.len) > self.limits.message {
+                return Err(Rule::MessageTooLarge { limit: self.limits.message });
+            }
+            self.buffer.reserve(header.len.min(TRUSTED) as usize);
+        }
+        Ok(())
+    }
+
+    fn push_control<'a>(&'a mut self, piece: Piece<'a>) -> Result<Option<Unit<'a>>, Rule> {
+        let (header, whole, last) = (piece.header, piece.first && piece.last, piece.last);
+        if !whole {
+            if piece.first {
+                self.control = Vec::with_capacity(header.len as usize);
+            }
+            self.control.extend_from_slice(piece.payload());
+            if !last {
+                return Ok(None);
+            }
+        }
+        let payload: &'a [u8] = if whole {
+            let (octets, payload_at) = piece.into_octets();
+            &octets[payload_at..]
+        } else {
+            &self.control
+        };
+        Ok(Some(match header.opcode {
+            Opcode::Ping => Unit::Ping(payload),
+            Opcode::Pong => Unit::Pong(payload),
+            _ => Unit::Close(close::parse_body(payload)?),
+        }))
+    }
+}
+
+fn bad_text(bad: BadAt) -> Rule {
+    Rule::Utf8 { offset: bad.0 }
+}

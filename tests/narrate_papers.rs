@@ -1,0 +1,133 @@
+//! The papers that the narrate room answers for: what they say is what the code says.
+//!
+//! `UPDATE=1 cargo test --test narrate_papers` writes the generated ones anew.
+
+// The runs told by hand are the room's own; they speak of `crate::model`.
+use layerlab::model;
+use layerlab::narrate::{Json, glossary, layers};
+use model::Sink;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::{env, fs};
+
+#[path = "../src/narrate/tests/fixture.rs"]
+#[allow(dead_code)]
+mod fixture;
+#[path = "../src/narrate/tests/tales.rs"]
+#[allow(dead_code)]
+mod tales;
+
+fn paper(name: &str) -> (PathBuf, String) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
+    let text = fs::read_to_string(&path).unwrap_or_default();
+    (path, text)
+}
+
+#[track_caller]
+fn same(path: &PathBuf, written: &str, generated: &str) {
+    if env::var_os("UPDATE").is_some() {
+        fs::write(path, generated).unwrap();
+    } else {
+        let what = "is not what the code says: UPDATE=1 cargo test --test narrate_papers";
+        assert!(written == generated, "{} {what}", path.display());
+    }
+}
+
+#[test]
+fn the_glossary_is_the_generated_one() {
+    let (path, written) = paper("glossary.md");
+    same(&path, &written, &glossary::markdown());
+}
+
+#[test]
+fn the_layer_table_is_the_generated_one() {
+    let (path, written) = paper("layers.md");
+    let head = "| Thing | OSI |";
+    let start = written.find(head).expect("docs/layers.md has the table");
+    let rest = &written[start..];
+    let end = rest.find("\n\n").map_or(written.len(), |n| start + n + 1);
+    let generated = format!("{}{}{}", &written[..start], layers::markdown(), &written[end..]);
+    same(&path, &written, &generated);
+}
+
+/// The keys of an object: `a`, `a.b` for an object's, `a[].b` for those of an array's objects.
+fn keys(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map {
+                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                into.insert(name.clone());
+                // The header fields of `--bytes` have Wireshark's names, all that there are.
+                if name != "fields" {
+                    keys(&name, value, into);
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|v| keys(&format!("{prefix}[]"), v, into)),
+        _ => {}
+    }
+}
+
+/// The keys documented under a heading: the first cell of each row of its tables, in backticks.
+fn documented(text: &str, heading: &str) -> BTreeSet<String> {
+    let mut inside = false;
+    let mut found = BTreeSet::new();
+    for line in text.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            inside = title == heading;
+        } else if inside && let Some(row) = line.strip_prefix("| `") {
+            let (name, _) = row.split_once('`').expect("a closed backtick");
+            assert!(found.insert(name.to_owned()), "`{name}` is twice under {heading}");
+        }
+    }
+    assert!(!found.is_empty(), "nothing under {heading}");
+    found
+}
+
+/// A packet of each version of IP that carries what is not decoded.
+fn undecoded() -> Vec<layerlab::model::Event> {
+    use layerlab::model::{Carried, Direction, Ip, Packet};
+    let mut tale = tales::echo();
+    let v4 = fixture::ip(Direction::ToServer, 100);
+    let v6 = Ip {
+        source: "fd00::1".parse().unwrap(),
+        destination: "fd00::2".parse().unwrap(),
+        checksum_good: None,
+        ..v4.clone()
+    };
+    for ip in [v4, v6] {
+        tale.frame(60_000, Direction::ToServer, 114, Packet::Ip(ip, Carried::Other(132)), None);
+    }
+    tale.events
+}
+
+#[test]
+fn the_schema_lists_exactly_what_is_written() {
+    let (_, text) = paper("json.md");
+    let mut out = Vec::new();
+    let mut sink = Json::new(&mut out);
+    sink.begin(&fixture::run()).unwrap();
+    for event in tales::everything().into_iter().chain(undecoded()) {
+        sink.event(&event).unwrap();
+    }
+    sink.finish(&tales::echo().outcome(50_000)).unwrap();
+    let mut lines: Vec<Value> =
+        String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    lines.push(layers::json());
+    let every = documented(&text, "Every line");
+    for kind in ["run", "event", "outcome", "layers"] {
+        let mut written = BTreeSet::new();
+        for line in lines.iter().filter(|l| l["kind"] == kind) {
+            keys("", line, &mut written);
+        }
+        let mut said = documented(&text, kind);
+        said.extend(every.iter().cloned());
+        let undocumented: Vec<_> = written.difference(&said).collect();
+        let unwritten: Vec<_> = said.difference(&written).collect();
+        assert!(
+            undocumented.is_empty() && unwritten.is_empty(),
+            "{kind}: not in docs/json.md: {undocumented:?}; in docs/json.md but never written: {unwritten:?}"
+        );
+    }
+}
