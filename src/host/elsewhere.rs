@@ -10,7 +10,7 @@ pub struct Privilege(Infallible);
 
 /// A private network; there is no such value here.
 #[derive(Debug)]
-pub struct PrivateNetwork(Infallible);
+pub enum PrivateNetwork {}
 
 /// Says no.
 ///

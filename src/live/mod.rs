@@ -12,6 +12,9 @@ pub mod loopback;
 mod middle;
 #[cfg(target_os = "linux")]
 pub mod private;
+#[cfg(not(target_os = "linux"))]
+#[path = "elsewhere.rs"]
+pub mod private;
 #[cfg(target_os = "linux")]
 mod pump;
 pub mod send;

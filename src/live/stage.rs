@@ -8,8 +8,10 @@
 use crate::host::Clock;
 use crate::model::{
     Cite, Direction, Event, EventId, Evidence, Flow, FrameId, Heading, Located, Moment, Place, Protocol, Row,
-    Side, Sink, TcpSocket, Time, What, WireChange, WireFrame,
+    Sink, Time, What, WireChange, WireFrame,
 };
+#[cfg(target_os = "linux")]
+use crate::model::{Side, TcpSocket};
 use bytes::Bytes;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -86,6 +88,7 @@ impl Emitter {
     }
 
     /// A moment of the wall clock as one of the run; never later than now.
+    #[cfg(target_os = "linux")]
     pub(super) fn at_unix_ns(&self, unix_ns: u64) -> Time {
         Time::from_nanos(unix_ns.saturating_sub(self.clock.epoch_unix_ns())).min(self.now())
     }
@@ -124,6 +127,7 @@ impl Emitter {
     }
 
     /// Tells what connections a host's kernel holds now.
+    #[cfg(target_os = "linux")]
     pub(super) fn connections(&self, side: Side, left: Vec<TcpSocket>) {
         self.put(Item::Event(Box::new(Event {
             id: self.next_id(),
