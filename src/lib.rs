@@ -11,7 +11,7 @@
 //!    |
 //!   stack    the protocols, pure, by layer    wire     the impaired wire, pure
 //!   host     namespaces, TAP, raw packets     capture  pcapng in and out
-//!   narrate  event -> sentence, ladder, JSON
+//!   narrate  event -> sentence, ladder, JSON   report  tables and plots
 //!    |
 //!   model    vocabulary: layer, protocol, time, side, event, evidence, cite, sink
 //! ```
@@ -30,5 +30,6 @@ pub mod host;
 pub mod live;
 pub mod model;
 pub mod narrate;
+pub mod report;
 pub mod stack;
 pub mod wire;
