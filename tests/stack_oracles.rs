@@ -10,7 +10,7 @@ use layerlab::stack::l3_internet::{icmp, ipv4, ipv6, protocol};
 use layerlab::stack::l4_transport::tcp::{self, SackBlocks, TcpOption};
 use layerlab::stack::l4_transport::udp;
 use layerlab::stack::{self, Network, OptionOctets, Transport};
-use pnet_packet::Packet;
+use pnet::packet::Packet;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -178,7 +178,7 @@ fn agrees_with_etherparse(frame: &[u8], sliced: &SlicedPacket<'_>) -> Result<(),
             prop_assert_eq!((ip.ttl, ip.df), (header.ttl(), header.dont_fragment()));
             prop_assert_eq!(ip.id, u32::from(header.identification()));
             // Of the octets as they stand: etherparse's own forgets the reserved flag.
-            let good = pnet_packet::util::checksum(header.slice(), 5) == header.header_checksum();
+            let good = pnet::packet::util::checksum(header.slice(), 5) == header.header_checksum();
             // Both forms of zero verify.
             prop_assert!(ip.checksum_good == Some(good) || header.header_checksum() == 0xffff);
             prop_assert!(class.has(Class::IPV4));
@@ -306,39 +306,39 @@ proptest! {
         };
         prop_assert_eq!(good, Some(true));
 
-        let ethernet = pnet_packet::ethernet::EthernetPacket::new(&frame).expect("14 octets");
+        let ethernet = pnet::packet::ethernet::EthernetPacket::new(&frame).expect("14 octets");
         prop_assert_eq!(ethernet.get_ethertype().0, made.ethernet.ethertype);
         prop_assert_eq!(ethernet.get_source().octets(), made.ethernet.source);
         match &made.ip {
             Ip::V4(h) => {
-                let their = pnet_packet::ipv4::Ipv4Packet::new(ethernet.payload()).expect("20 octets");
-                prop_assert_eq!(pnet_packet::ipv4::checksum(&their), their.get_checksum());
+                let their = pnet::packet::ipv4::Ipv4Packet::new(ethernet.payload()).expect("20 octets");
+                prop_assert_eq!(pnet::packet::ipv4::checksum(&their), their.get_checksum());
                 prop_assert_eq!((their.get_ttl(), their.get_identification()), (h.ttl, h.id));
                 prop_assert_eq!(their.get_dscp() << 2 | their.get_ecn(), h.dsfield);
                 prop_assert_eq!(their.get_flags() == 2, h.dont_fragment);
                 prop_assert_eq!(their.get_options_raw(), &h.options[..]);
                 prop_assert_eq!((their.get_source(), their.get_destination()), (h.source, h.destination));
                 pnet_reads_upper(&made, their.payload(), |number, octets| match number {
-                    protocol::TCP => pnet_packet::tcp::ipv4_checksum(
-                        &pnet_packet::tcp::TcpPacket::new(octets).expect("20 octets"), &h.source, &h.destination),
-                    protocol::UDP => pnet_packet::udp::ipv4_checksum(
-                        &pnet_packet::udp::UdpPacket::new(octets).expect("8 octets"), &h.source, &h.destination),
-                    _ => pnet_packet::icmp::checksum(
-                        &pnet_packet::icmp::IcmpPacket::new(octets).expect("4 octets")),
+                    protocol::TCP => pnet::packet::tcp::ipv4_checksum(
+                        &pnet::packet::tcp::TcpPacket::new(octets).expect("20 octets"), &h.source, &h.destination),
+                    protocol::UDP => pnet::packet::udp::ipv4_checksum(
+                        &pnet::packet::udp::UdpPacket::new(octets).expect("8 octets"), &h.source, &h.destination),
+                    _ => pnet::packet::icmp::checksum(
+                        &pnet::packet::icmp::IcmpPacket::new(octets).expect("4 octets")),
                 })?;
             }
             Ip::V6(h) => {
-                let their = pnet_packet::ipv6::Ipv6Packet::new(ethernet.payload()).expect("40 octets");
+                let their = pnet::packet::ipv6::Ipv6Packet::new(ethernet.payload()).expect("40 octets");
                 prop_assert_eq!((their.get_hop_limit(), their.get_flow_label()), (h.hop_limit, h.flow_label));
                 prop_assert_eq!(their.get_traffic_class(), h.traffic_class);
                 prop_assert_eq!((their.get_source(), their.get_destination()), (h.source, h.destination));
                 pnet_reads_upper(&made, their.payload(), |number, octets| match number {
-                    protocol::TCP => pnet_packet::tcp::ipv6_checksum(
-                        &pnet_packet::tcp::TcpPacket::new(octets).expect("20 octets"), &h.source, &h.destination),
-                    protocol::UDP => pnet_packet::udp::ipv6_checksum(
-                        &pnet_packet::udp::UdpPacket::new(octets).expect("8 octets"), &h.source, &h.destination),
-                    _ => pnet_packet::icmpv6::checksum(
-                        &pnet_packet::icmpv6::Icmpv6Packet::new(octets).expect("4 octets"), &h.source, &h.destination),
+                    protocol::TCP => pnet::packet::tcp::ipv6_checksum(
+                        &pnet::packet::tcp::TcpPacket::new(octets).expect("20 octets"), &h.source, &h.destination),
+                    protocol::UDP => pnet::packet::udp::ipv6_checksum(
+                        &pnet::packet::udp::UdpPacket::new(octets).expect("8 octets"), &h.source, &h.destination),
+                    _ => pnet::packet::icmpv6::checksum(
+                        &pnet::packet::icmpv6::Icmpv6Packet::new(octets).expect("4 octets"), &h.source, &h.destination),
                 })?;
             }
         }
@@ -377,7 +377,7 @@ proptest! {
         let frame = packet.to_frame();
         let sliced = SlicedPacket::from_ethernet(&frame).map_err(|e| TestCaseError::fail(e.to_string()))?;
         agrees_with_etherparse(&frame, &sliced)?;
-        let their = pnet_packet::arp::ArpPacket::new(&frame[14..]).expect("28 octets");
+        let their = pnet::packet::arp::ArpPacket::new(&frame[14..]).expect("28 octets");
         prop_assert_eq!(their.get_sender_hw_addr().octets(), macs[0]);
         prop_assert_eq!(their.get_target_hw_addr().octets(), macs[1]);
         prop_assert_eq!(their.get_sender_proto_addr(), packet.sender_ip);
@@ -394,7 +394,7 @@ fn pnet_reads_upper(
 ) -> Result<(), TestCaseError> {
     match &made.upper {
         Upper::Tcp(h) => {
-            let their = pnet_packet::tcp::TcpPacket::new(octets).expect("20 octets");
+            let their = pnet::packet::tcp::TcpPacket::new(octets).expect("20 octets");
             prop_assert_eq!(checksum(protocol::TCP, octets), their.get_checksum());
             prop_assert_eq!(
                 (their.get_source(), their.get_destination()),
@@ -406,7 +406,7 @@ fn pnet_reads_upper(
             prop_assert_eq!(their.payload(), &made.payload[..]);
         }
         Upper::Udp(h) => {
-            let their = pnet_packet::udp::UdpPacket::new(octets).expect("8 octets");
+            let their = pnet::packet::udp::UdpPacket::new(octets).expect("8 octets");
             prop_assert_eq!(
                 (their.get_source(), their.get_destination()),
                 (h.source_port, h.destination_port)

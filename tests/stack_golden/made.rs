@@ -4,9 +4,9 @@ use etherparse::{
     EtherType, Ethernet2Header, IpFragOffset, IpHeaders, IpNumber, Ipv4Header, Ipv4Options, Ipv6Extensions,
     Ipv6FragmentHeader, Ipv6Header, Ipv6RawExtHeader, PacketBuilder, TcpOptionElement,
 };
-use pnet_base::MacAddr;
-use pnet_packet::arp::{ArpHardwareTypes, ArpOperation, ArpOperations, MutableArpPacket};
-use pnet_packet::ethernet::EtherTypes;
+use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpOperations, MutableArpPacket};
+use pnet::packet::ethernet::EtherTypes;
+use pnet::util::MacAddr;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 const A_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x0a];
