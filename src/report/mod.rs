@@ -1,5 +1,27 @@
-//! Tables and plots: plain data in, text out. Imports nothing but the vocabulary; knows no terminal and no file.
+//! Pictures and tables of a run, pure: plain data in, text out. Knows no terminal and no file.
 //!
-//! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard, its pictures.
+//! ```text
+//!   loss --> Chart (what to draw) --> SVG     (how it looks: `draw`)
+//!       \--> Table                --> HTML, CSV, JSON
+//!            Page = sections of both, and what a run needs to be done again
+//! ```
+//!
+//! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard. The same numbers give the same
+//! octets: nothing here reads a clock or draws a random number. Whatever a text holds, it is escaped where it
+//! is written, in `markup`.
 
+mod chart;
+mod draw;
 pub mod loss;
+mod markup;
+mod page;
+mod scale;
+mod table;
+
+pub use chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape, Span};
+pub use page::{Page, Part, Section};
+pub use scale::{Axis, Scale};
+pub use table::{Cell, Table};
+
+#[cfg(test)]
+mod tests;
