@@ -106,6 +106,22 @@ pub enum Rule {
     },
 }
 
+impl Rule {
+    /// `random`, `gilbert_elliott`, `queue_full`, `script`, `cut`, `mtu`, `ttl_exceeded` or `for_router`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Rule::Random(_) => "random",
+            Rule::GilbertElliott { .. } => "gilbert_elliott",
+            Rule::QueueFull { .. } => "queue_full",
+            Rule::Script(_) => "script",
+            Rule::Cut => "cut",
+            Rule::Mtu { .. } => "mtu",
+            Rule::TtlExceeded { .. } => "ttl_exceeded",
+            Rule::ForRouter { .. } => "for_router",
+        }
+    }
+}
+
 /// One copy of a frame on its way to the other host.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Delivery {

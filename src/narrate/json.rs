@@ -443,15 +443,15 @@ fn analysis(note: &TcpNote) -> Any {
 }
 
 fn rule(rule: &Rule) -> Any {
+    let name = rule.name();
     match rule {
-        Rule::Random(p) => json!({"rule": "random", "probability": p}),
-        Rule::GilbertElliott { bad } => json!({"rule": "gilbert_elliott", "bad": bad}),
-        Rule::QueueFull { limit } => json!({"rule": "queue_full", "limit": limit}),
-        Rule::Script(line) => json!({"rule": "script", "script": &**line}),
-        Rule::Cut => json!({"rule": "cut"}),
-        Rule::Mtu { mtu, icmp } => json!({"rule": "mtu", "mtu": mtu, "icmp": icmp}),
-        Rule::TtlExceeded { hop } => json!({"rule": "ttl_exceeded", "hop": hop}),
-        Rule::ForRouter { hop } => json!({"rule": "for_router", "hop": hop}),
+        Rule::Random(p) => json!({"rule": name, "probability": p}),
+        Rule::GilbertElliott { bad } => json!({"rule": name, "bad": bad}),
+        Rule::QueueFull { limit } => json!({"rule": name, "limit": limit}),
+        Rule::Script(line) => json!({"rule": name, "script": &**line}),
+        Rule::Cut => json!({"rule": name}),
+        Rule::Mtu { mtu, icmp } => json!({"rule": name, "mtu": mtu, "icmp": icmp}),
+        Rule::TtlExceeded { hop } | Rule::ForRouter { hop } => json!({"rule": name, "hop": hop}),
     }
 }
 

@@ -12,7 +12,9 @@ const RIGHT: f64 = 14.0;
 const CHARACTER: f64 = 6.8;
 const LEGEND_ROW: f64 = 22.0;
 const HEADING: f64 = 24.0;
-const STRIP: f64 = 22.0;
+const STRIP: f64 = 20.0;
+/// Between the strip and the plot, so that their labels stand apart.
+const BELOW_STRIP: f64 = 12.0;
 const GAP: f64 = 16.0;
 const BELOW: f64 = 44.0;
 /// Dots that say something when pointed at, at most; the dots of larger series are drawn in one stroke.
@@ -35,8 +37,9 @@ pub(super) fn svg(chart: &Chart) -> String {
     let labels = rulers.iter().flat_map(|r| &r.ticks).map(|t| wide(&t.label));
     let strips = chart.panels.iter().filter_map(|p| p.never.as_deref()).map(wide);
     let left = labels.chain(strips).fold(24.0, f64::max) + 14.0;
-    let field =
-        |panel: &Panel| HEADING + panel.never.as_ref().map_or(0.0, |_| STRIP) + f64::from(panel.height);
+    let field = |panel: &Panel| {
+        HEADING + panel.never.as_ref().map_or(0.0, |_| STRIP + BELOW_STRIP) + f64::from(panel.height)
+    };
     let fields: f64 = chart.panels.iter().map(|p| field(p) + GAP).sum();
     let height = legend.height() + fields - GAP + BELOW;
 
@@ -84,7 +87,7 @@ struct Field<'a> {
 
 impl Field<'_> {
     fn strip(&self) -> f64 {
-        self.panel.never.as_ref().map_or(0.0, |_| STRIP)
+        self.panel.never.as_ref().map_or(0.0, |_| STRIP + BELOW_STRIP)
     }
 
     /// The plot's upper edge; the strip is above it.
@@ -103,7 +106,7 @@ impl Field<'_> {
     /// How far down; what is infinite stands in the strip, if there is one.
     fn down(&self, y: f64) -> Option<f64> {
         if y == f64::INFINITY {
-            return self.panel.never.as_ref().map(|_| self.upper() - STRIP / 2.0);
+            return self.panel.never.as_ref().map(|_| self.upper() - BELOW_STRIP - STRIP / 2.0);
         }
         self.y.place(y).map(|at| self.lower() - at * f64::from(self.panel.height))
     }
@@ -147,11 +150,11 @@ impl Field<'_> {
             m.text("text", &[("x", &x), ("y", &y), ("class", &"end")], &tick.label);
         }
         if let Some(never) = &self.panel.never {
-            let above = self.upper() - STRIP;
-            let (width, height) = (Px(right - self.left), Px(STRIP - 4.0));
+            let above = self.upper() - BELOW_STRIP - STRIP;
+            let (width, height) = (Px(right - self.left), Px(STRIP));
             let place: [(&str, &dyn std::fmt::Display); 5] = [
                 ("x", &Px(self.left)),
-                ("y", &Px(above + 2.0)),
+                ("y", &Px(above)),
                 ("width", &width),
                 ("height", &height),
                 ("class", &"strip"),
@@ -301,11 +304,11 @@ fn shape(path: &mut PathData, shape: Shape, x: f64, y: f64) {
             path.move_to(x - 4.0, y - 4.0).line_to(x + 4.0, y + 4.0);
             path.move_to(x - 4.0, y + 4.0).line_to(x + 4.0, y - 4.0)
         }
-        // A letter as strokes: no font decides where it stands.
+        // A letter as strokes, so that no font decides where it stands: just above its point.
         Shape::LetterR => {
-            path.move_to(x - 2.6, y + 4.5).vertical_to(y - 4.5).line_to(x + 1.4, y - 4.5);
-            path.line_to(x + 2.8, y - 2.3).line_to(x + 1.4, y - 0.1).line_to(x - 2.6, y - 0.1);
-            path.move_to(x, y - 0.1).line_to(x + 2.9, y + 4.5)
+            path.move_to(x - 2.6, y - 3.0).vertical_to(y - 12.0).line_to(x + 1.4, y - 12.0);
+            path.line_to(x + 2.8, y - 9.8).line_to(x + 1.4, y - 7.6).line_to(x - 2.6, y - 7.6);
+            path.move_to(x, y - 7.6).line_to(x + 2.9, y - 3.0)
         }
     };
 }
@@ -375,6 +378,10 @@ fn sample(m: &mut Markup, series: &Series, x: f64, y: f64) {
         Marks::Strokes(_) => {
             path.move_to(middle, y + 5.0).vertical_to(y - 5.0);
             return m.empty("path", &[("d", &path), ("class", &"stroke")]);
+        }
+        // The letter stands above its point, and in the legend beside its name.
+        Marks::Dots(_) if series.look.shape == Shape::LetterR => {
+            shape(&mut path, Shape::LetterR, middle, y + 7.5)
         }
         Marks::Dots(_) | Marks::Spans(_) => shape(&mut path, series.look.shape, middle, y),
     }

@@ -12,13 +12,16 @@
 
 mod chart;
 mod draw;
+mod files;
 pub mod loss;
 mod markup;
 mod page;
+mod pictures;
 mod scale;
 mod table;
 
 pub use chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape, Span};
+pub use files::files;
 pub use page::{Page, Part, Section};
 pub use scale::{Axis, Scale};
 pub use table::{Cell, Table};

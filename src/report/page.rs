@@ -9,7 +9,7 @@ const STYLE: &str = include_str!("page.css");
 
 /// What a browser may do with the page: apply the style sheet of this very hash, and nothing else (W3C Content
 /// Security Policy Level 3). A test computes the hash anew.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-t/Z+9V8kj0U+ON3bKX14IA4+UCMVcdX0p8VhbkySddg='; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'sha256-SunojyV13sK1R+U49Z+9v5rk1Or2gkKP4g/b6cHPaUI='; base-uri 'none'; form-action 'none'";
 
 /// Rows of a table that the page shows; the CSV file has them all.
 const ROWS: usize = 500;
@@ -21,6 +21,8 @@ pub struct Page {
     pub title: String,
     /// What it answers, in a few sentences.
     pub lede: Vec<String>,
+    /// The setting, option by option, as it would be typed.
+    pub setting: Vec<String>,
     /// The sections in their order.
     pub sections: Vec<Section>,
     /// What is needed to do the run again: the command, the seed, the versions.
@@ -70,6 +72,12 @@ impl Page {
                 m.element("header", &[], |m| {
                     m.text("h1", &[], &self.title);
                     self.lede.iter().for_each(|words| m.text("p", &[], words));
+                    m.inline("p", &[], |m| {
+                        for option in &self.setting {
+                            m.word("code", &[("class", &"option")], option);
+                            m.words(" ");
+                        }
+                    });
                 });
                 m.element("main", &[], |m| self.sections.iter().for_each(|s| s.write(m)));
                 m.element("footer", &[], |m| self.footer(m));

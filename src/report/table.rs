@@ -14,6 +14,8 @@ pub enum Cell {
     Whole(u64),
     /// A number, shown with this many digits after the point.
     Number(f64, u8),
+    /// A number with as many digits as it has.
+    Exact(f64),
     /// Nothing: it does not apply, or was not measured.
     Empty,
 }
@@ -35,7 +37,7 @@ impl Cell {
     }
 
     fn is_number(&self) -> bool {
-        matches!(self, Cell::Whole(_) | Cell::Number(..))
+        matches!(self, Cell::Whole(_) | Cell::Number(..) | Cell::Exact(_))
     }
 
     /// As a person reads it.
@@ -43,6 +45,7 @@ impl Cell {
         match self {
             Cell::Text(words) => words.clone(),
             Cell::Whole(n) => number(*n as f64),
+            Cell::Exact(n) => number(*n),
             Cell::Number(n, digits) if n.is_finite() => format!("{n:.*}", usize::from(*digits)),
             Cell::Number(..) | Cell::Empty => "–".to_owned(),
         }
@@ -53,6 +56,7 @@ impl Cell {
         match self {
             Cell::Text(words) => words.clone(),
             Cell::Whole(n) => n.to_string(),
+            Cell::Exact(n) => n.to_string(),
             Cell::Number(n, digits) if n.is_finite() => format!("{n:.*}", usize::from(*digits)),
             Cell::Number(..) | Cell::Empty => String::new(),
         }
@@ -62,6 +66,7 @@ impl Cell {
         match self {
             Cell::Text(words) => json!(words),
             Cell::Whole(n) => json!(n),
+            Cell::Exact(n) => json!(n),
             // The same digits as in the CSV: the two say the same.
             Cell::Number(n, _) if n.is_finite() => json!(self.plain().parse::<f64>().unwrap_or(*n)),
             Cell::Number(..) | Cell::Empty => Value::Null,

@@ -1,5 +1,8 @@
 //! Charts, tables and pages of small numbers: what they look like, and that they say what they were given.
 
+mod comparison;
+mod pictures;
+
 use super::markup::Px;
 use super::scale::{Ruler, number};
 use super::*;
@@ -66,6 +69,7 @@ fn page() -> Page {
     Page {
         title: "TCP & UDP".to_owned(),
         lede: vec!["One wire.".to_owned()],
+        setting: vec!["--loss 5%".to_owned()],
         sections: vec![Section {
             heading: "Latency".to_owned(),
             parts: vec![
