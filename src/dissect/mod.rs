@@ -16,6 +16,7 @@ mod recent;
 mod sides;
 mod tcp;
 mod tell;
+pub mod trace;
 
 pub use dissector::{Dissector, Frame};
 pub use file::{FileError, Told, read};

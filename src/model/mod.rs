@@ -1,5 +1,6 @@
 //! The vocabulary that every room shares. Imports nothing of ours; knows no prose, no clock, no OS.
 
+mod chain;
 mod cite;
 mod event;
 mod field;
@@ -13,6 +14,7 @@ mod sink;
 mod syscall;
 mod time;
 
+pub use chain::{Certainty, FrameName, LossCause, Repair, Retransmission, Signal};
 pub use cite::{Cite, Document};
 pub use event::{Event, EventId, Evidence, Heading, Located, What, WireChange};
 pub use field::{Field, Header, Meaning, Value};

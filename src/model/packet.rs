@@ -227,6 +227,8 @@ pub struct Tcp {
     pub window: u32,
     /// Maximum segment size option (only on SYN).
     pub mss: Option<u16>,
+    /// Whether the SACK-permitted option is there (only on SYN).
+    pub sack_permitted: bool,
     /// SACK blocks, relative to the other side's initial sequence number.
     pub sack: Vec<(u32, u32)>,
     /// Whether the checksum verified; `None` when the frame does not hold the whole segment.

@@ -137,6 +137,7 @@ impl Flow {
             len: facts.payload_len,
             window,
             mss: facts.mss.filter(|_| syn),
+            sack_permitted: facts.sack_permitted && syn,
             sack,
             checksum_good: facts.checksum_good,
             notes,

@@ -162,6 +162,7 @@ fn tcp() -> BoxedStrategy<Tcp> {
             len,
             window,
             mss,
+            sack_permitted: known,
             sack,
             checksum_good,
             notes,

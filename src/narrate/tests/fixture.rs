@@ -250,6 +250,7 @@ pub(super) fn segment(
         len,
         window: 64_240,
         mss: flags.has(TcpFlags::SYN).then_some(1460),
+        sack_permitted: flags.has(TcpFlags::SYN),
         sack: Vec::new(),
         checksum_good: Some(true),
         notes: notes.to_vec(),
