@@ -1,6 +1,7 @@
 //! What was typed. What it means is worked out in [`super::plan`].
 
 use super::impair::Impairments;
+use super::wire::WireCommand;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -28,6 +29,9 @@ pub(crate) enum Command {
     /// UDP: both ends with the wire between them, or one end on the real network
     #[command(subcommand)]
     Udp(UdpCommand),
+    /// Any two programs of yours on the two hosts: curl, iperf3, your homework
+    #[command(subcommand)]
+    Wire(WireCommand),
     /// The two layer models side by side: what sits where, and where they don't fit
     Layers(LayersArgs),
     /// What a term means, at which layer, and what it is often confused with
@@ -565,7 +569,7 @@ pub(crate) struct KeepAlive {
 }
 
 /// A time with its unit, as everywhere in layerlab: `20ms`, `1.5s`, `50us`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     crate::wire::parse_time(text).map_err(|error| error.to_string())
 }
 

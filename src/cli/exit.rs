@@ -16,6 +16,8 @@ pub(crate) enum Answer {
     No,
     /// This machine can't, and that has been said.
     MachineCannot,
+    /// A program of somebody else's ran, and this is its status.
+    Program(u8),
 }
 
 /// Wrong usage that only shows after parsing.
@@ -61,6 +63,7 @@ pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
         Ok(Answer::Yes) => return ExitCode::SUCCESS,
         Ok(Answer::No) => return ExitCode::from(1),
         Ok(Answer::MachineCannot) => return ExitCode::from(3),
+        Ok(Answer::Program(status)) => return ExitCode::from(status),
         Err(error) => error,
     };
     if is_closed_pipe(&error) {

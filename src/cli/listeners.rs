@@ -33,7 +33,6 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// What `show` asks for on standard output, or on standard error when a capture takes that.
     pub(crate) fn new(show: &ShowArgs, to_stderr: bool) -> Listeners {
-        let mut sinks = Fan::new();
         let out: Box<dyn Write> = if to_stderr {
             Box::new(LineWriter::new(io::stderr()))
         } else if io::stdout().is_terminal() || show.json {
@@ -42,6 +41,11 @@ impl Listeners {
         } else {
             Box::new(BufWriter::new(io::stdout()))
         };
+        Listeners::telling(show, out, to_stderr)
+    }
+
+    fn telling(show: &ShowArgs, out: Box<dyn Write>, to_stderr: bool) -> Listeners {
+        let mut sinks = Fan::new();
         let any = !show.quiet;
         if show.json {
             sinks.push(Json::new(out));
@@ -59,9 +63,32 @@ impl Listeners {
     pub(crate) fn for_network(show: &ShowArgs, capture: &CaptureArgs) -> anyhow::Result<Listeners> {
         let to_stdout = capture.file.as_deref() == Some(Path::new("-"));
         let mut listeners = Listeners::new(show, to_stdout);
+        listeners.capture(capture)?;
+        Ok(listeners)
+    }
+
+    /// For programs that have the terminal: what happens is told to `log`, where there is one.
+    ///
+    /// # Errors
+    /// When the capture's file cannot be made.
+    pub(crate) fn for_programs(
+        show: &ShowArgs,
+        log: Option<Box<dyn Write>>,
+        capture: &CaptureArgs,
+    ) -> anyhow::Result<Listeners> {
+        let mut listeners = match log {
+            Some(log) => Listeners::telling(&ShowArgs { quiet: false, ..show.clone() }, log, true),
+            None => Listeners { sinks: Fan::new(), any: false, bytes: false },
+        };
+        listeners.capture(capture)?;
+        Ok(listeners)
+    }
+
+    fn capture(&mut self, capture: &CaptureArgs) -> anyhow::Result<()> {
+        let to_stdout = capture.file.as_deref() == Some(Path::new("-"));
         match capture.file.as_deref() {
             None => {}
-            Some(_) if to_stdout => listeners.capture_to(Pipe(io::stdout()), Flush::Every, capture.vantage),
+            Some(_) if to_stdout => self.capture_to(Pipe(io::stdout()), Flush::Every, capture.vantage),
             Some(path) => {
                 let file = File::create(path)
                     .with_context(|| format!("the capture file {} cannot be made", path.display()))?;
@@ -70,10 +97,10 @@ impl Listeners {
                     file.seek(SeekFrom::Start(len))?;
                     Ok(true)
                 };
-                listeners.capture_to(CutBy(file, cut), Flush::Paced, capture.vantage);
+                self.capture_to(CutBy(file, cut), Flush::Paced, capture.vantage);
             }
         }
-        Ok(listeners)
+        Ok(())
     }
 
     fn capture_to<T: Target + 'static>(&mut self, target: T, flush: Flush, from: VantageArg) {

@@ -14,6 +14,7 @@ mod run;
 mod tcp;
 mod tour;
 mod udp;
+mod wire;
 
 use args::{Cli, Command, TcpCommand, UdpCommand};
 use clap::Parser;
@@ -36,6 +37,7 @@ pub fn main() -> ExitCode {
         Command::Udp(UdpCommand::Echo(args)) => udp::echo(&args),
         Command::Udp(UdpCommand::Serve(args)) => udp::serve(&args),
         Command::Udp(UdpCommand::Send(args)) => udp::send(&args),
+        Command::Wire(command) => wire::wire(&command),
         Command::Layers(args) => layers::layers(&args),
         Command::Explain(args) => layers::explain(&args),
         Command::Doctor(args) => doctor::run(&args),

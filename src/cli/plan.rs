@@ -1,8 +1,8 @@
 //! What was typed, turned into what it means: where the run takes place, on which wire, how it looks.
 
 use super::args::{
-    BackendArg, BytesArg, ColorArg, CommonSocketArgs, MessageArgs, ModelArg, NetArg, NetArgs, ShowArgs,
-    TcpInfoArg, VantageArg,
+    BackendArg, BytesArg, ColorArg, CommonSocketArgs, ECHO_PORT, MessageArgs, ModelArg, NetArg, NetArgs,
+    ShowArgs, TcpInfoArg, VantageArg,
 };
 use super::exit::{Cannot, Usage};
 use crate::host::{Choice, Sysctl, Topology};
@@ -13,6 +13,7 @@ use crate::model::{Backend, Side, Vantage};
 use crate::narrate::{Models, Style, TcpInfoShow};
 use std::env;
 use std::io::{self, IsTerminal};
+use std::time::Duration;
 
 /// Where a run takes place.
 #[derive(Debug)]
@@ -92,6 +93,11 @@ pub(crate) fn cannot(error: HostError) -> anyhow::Error {
     }
     text.push_str("\n`layerlab doctor` tells what this machine allows.");
     Cannot(text).into()
+}
+
+/// For a run whose sockets are not ours.
+pub(crate) fn no_sockets() -> CommonSocketArgs {
+    CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: Duration::ZERO }
 }
 
 /// The experiment's setting on the private network.

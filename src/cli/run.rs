@@ -56,6 +56,6 @@ pub(crate) fn run_on<E: Experiment>(
 }
 
 /// A remark beside the run, on standard error.
-fn note(text: &str) -> std::io::Result<()> {
+pub(crate) fn note(text: &str) -> std::io::Result<()> {
     writeln!(std::io::stderr(), "layerlab: {text}")
 }

@@ -100,6 +100,15 @@ pub enum Step {
     },
     /// Waiting until IPv6 has come up.
     Settle,
+    /// Giving a host's programs mounts, processes and a host name of their own.
+    OwnSurroundings,
+    /// Putting a host's own file over one of the machine's, in the host's own mounts alone.
+    OwnFile {
+        /// The file.
+        path: &'static str,
+    },
+    /// Starting the first process of a host, with which all others end.
+    FirstProcess,
     /// A closure of the caller's, run in the namespace.
     Work,
 }
@@ -132,6 +141,9 @@ impl fmt::Display for Step {
             Step::OpenDeviceTable => f.write_str("open /proc/thread-self/net/dev"),
             Step::OpenPacketSocket { interface } => write!(f, "open a packet socket on {interface}"),
             Step::Settle => f.write_str("wait until IPv6 is quiet"),
+            Step::OwnSurroundings => f.write_str("give its programs mounts and processes of their own"),
+            Step::OwnFile { path } => write!(f, "give it a {path} of its own"),
+            Step::FirstProcess => f.write_str("start its first process"),
             Step::Work => f.write_str("run the program's part"),
         }
     }

@@ -48,6 +48,8 @@ mod netns;
 #[cfg(target_os = "linux")]
 mod private;
 #[cfg(target_os = "linux")]
+mod programs;
+#[cfg(target_os = "linux")]
 mod ring;
 #[cfg(target_os = "linux")]
 mod sys;
@@ -55,6 +57,8 @@ mod sys;
 mod sysctl;
 #[cfg(target_os = "linux")]
 mod tcp_table;
+#[cfg(target_os = "linux")]
+mod terminal;
 #[cfg(target_os = "linux")]
 pub mod timer;
 #[cfg(target_os = "linux")]
@@ -75,8 +79,10 @@ pub use {
     link::{Port, hear_loopback},
     netns::{LIMIT, Namespace},
     private::PrivateNetwork,
+    programs::{Change, Home, Running},
     sysctl::Unpinned,
-    tcp_table::{connections_closing, tcp_sockets},
+    tcp_table::{connections_closing, listeners, tcp_sockets},
+    terminal::Terminal,
     userns::{Privilege, enter},
 };
 

@@ -28,6 +28,11 @@ impl Steps {
         Steps { place: place.into(), now: Arc::new(Mutex::new(Step::Work)) }
     }
 
+    /// Which namespace.
+    pub(super) fn name(&self) -> &str {
+        &self.place
+    }
+
     fn begin(&self, step: Step) {
         *self.now.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }

@@ -1,6 +1,7 @@
-//! The kernel's table of TCP connections, as `/proc/net/tcp` shows it to a thread of a namespace.
+//! The kernel's tables of TCP and UDP sockets, as `/proc/net/tcp` and `/proc/net/udp` show them to a thread
+//! of a namespace.
 
-use crate::model::{TcpSocket, TcpState};
+use crate::model::{Listener, Protocol, TcpSocket, TcpState};
 use std::fs;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -16,6 +17,28 @@ pub fn tcp_sockets() -> io::Result<Vec<TcpSocket>> {
     if let Ok(text) = fs::read_to_string("/proc/thread-self/net/tcp6") {
         all.extend(parse(&text));
     }
+    Ok(all)
+}
+
+/// What waits to be spoken to in the calling thread's network namespace: TCP sockets that listen, and UDP
+/// sockets that are bound and not connected; each once.
+///
+/// # Errors
+/// Those of reading the tables.
+pub fn listeners() -> io::Result<Vec<Listener>> {
+    let tcp = tcp_sockets()?.into_iter().filter(|socket| socket.state == TcpState::Listen);
+    // A UDP socket that is not connected has the number of TCP's closed state (udp(7), net/ipv4/udp.c).
+    let mut udp = parse(&fs::read_to_string("/proc/thread-self/net/udp")?);
+    if let Ok(text) = fs::read_to_string("/proc/thread-self/net/udp6") {
+        udp.extend(parse(&text));
+    }
+    let udp = udp.into_iter().filter(|socket| socket.state == TcpState::Closed && socket.local.port() > 0);
+    let mut all: Vec<Listener> = tcp
+        .map(|socket| Listener { protocol: Protocol::Tcp, at: socket.local })
+        .chain(udp.map(|socket| Listener { protocol: Protocol::Udp, at: socket.local }))
+        .collect();
+    all.sort();
+    all.dedup();
     Ok(all)
 }
 

@@ -15,6 +15,7 @@ pub mod private;
 #[cfg(not(target_os = "linux"))]
 #[path = "elsewhere.rs"]
 pub mod private;
+pub mod programs;
 #[cfg(target_os = "linux")]
 mod pump;
 pub mod send;

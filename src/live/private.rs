@@ -7,7 +7,7 @@ use super::pump::{Pump, Stopper, Totals, failed};
 use super::setup::{Finished, RunError, Setup, describe};
 use super::stage::{Emitter, Played, Stage};
 use crate::host::{Addressing, Clock, PrivateNetwork, connections_closing, tcp_sockets};
-use crate::model::{Run, Side, Sink, TcpState};
+use crate::model::{Outcome, Run, Side, Sink, TcpState};
 use crate::wire::Wire;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -31,6 +31,71 @@ pub fn run<E: Experiment>(
     sink: &mut dyn Sink,
     stop: &AtomicBool,
 ) -> Result<Finished, RunError> {
+    let (endings, outcome) = conduct(setup, sink, stop, |stage: &Scene<'_>| {
+        let program = |side| Program { side, emitter: stage.emitter.clone(), patience: setup.patience };
+        let (client, server) = (program(Side::Client), program(Side::Server));
+        let (server_cue, client_cue) = cues();
+        let at = SocketAddr::new(stage.run.server.ip, setup.port);
+        let network = stage.network;
+        let absent = experiment.absent_host().then(|| absent(network.addressing(), at));
+        let serving = {
+            let experiment = experiment.clone();
+            network
+                .host(Side::Server)
+                .spawn("program", move || experiment.server(&server, at, &server_cue))?
+        };
+        let experiment = experiment.clone();
+        let conversing = network.host(Side::Client).spawn("program", move || {
+            let ending = match client_cue.wait_for_server() {
+                Some(there) => experiment.client(&client, absent.unwrap_or(there)),
+                None => Ending::default(),
+            };
+            client_cue.done();
+            ending
+        })?;
+        Ok(move |_: &Wings<'_>| (join(conversing), join(serving)))
+    })?;
+    let (client, server) = endings.unwrap_or_default();
+    Ok(Finished { client, server, outcome })
+}
+
+/// Where a run begins: the hosts are there, the wire carries.
+pub(super) struct Scene<'a> {
+    pub(super) network: &'a PrivateNetwork,
+    pub(super) emitter: Emitter,
+    pub(super) run: &'a Run,
+}
+
+/// What the director of a run may look at.
+pub(super) struct Wings<'a> {
+    pub(super) network: &'a PrivateNetwork,
+    totals: &'a Totals,
+    clock: &'a Clock,
+    longest: Duration,
+}
+
+impl Wings<'_> {
+    /// Whether nothing is on the wire, and nothing has been for a moment.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.totals.quiet_since(self.clock.now()) >= QUIET + self.longest * 2
+    }
+}
+
+/// Builds the network and the wire, begins what `begin` begins, tells the sink, and waits on a thread of its
+/// own for what `begin` gave; what that gives comes back, unless the run was ended before.
+///
+/// # Errors
+/// [`RunError`], also what `begin` fails with.
+pub(super) fn conduct<T, W>(
+    setup: &Setup,
+    sink: &mut dyn Sink,
+    stop: &AtomicBool,
+    begin: impl FnOnce(&Scene<'_>) -> Result<W, RunError>,
+) -> Result<(Option<T>, Outcome), RunError>
+where
+    T: Send + 'static,
+    W: FnOnce(&Wings<'_>) -> T + Send + 'static,
+{
     let mut network = PrivateNetwork::build(&setup.topology)?;
     let clock = Clock::start();
     let described = Run { backend: network.backend(), ..describe(setup, &clock) };
@@ -51,28 +116,8 @@ pub fn run<E: Experiment>(
         join(pumping)?;
         return Err(failed("starting")(io::ErrorKind::Other.into()));
     }
-
-    let program = |side| Program { side, emitter: emitter.clone(), patience: setup.patience };
-    let (client, server) = (program(Side::Client), program(Side::Server));
-    let last_words = emitter;
-    let (server_cue, client_cue) = cues();
-    let at = SocketAddr::new(described.server.ip, setup.port);
-    let absent = experiment.absent_host().then(|| absent(network.addressing(), at));
-    let serving = {
-        let experiment = experiment.clone();
-        network.host(Side::Server).spawn("program", move || experiment.server(&server, at, &server_cue))?
-    };
-    let conversing = {
-        let experiment = experiment.clone();
-        network.host(Side::Client).spawn("program", move || {
-            let ending = match client_cue.wait_for_server() {
-                Some(there) => experiment.client(&client, absent.unwrap_or(there)),
-                None => Ending::default(),
-            };
-            client_cue.done();
-            ending
-        })?
-    };
+    let last_words = emitter.clone();
+    let wait = begin(&Scene { network: &network, emitter, run: &described })?;
     // Watches for the end while this thread tells: the emitters of the programs and of the pump are all
     // gone when it is done, and that ends the stage.
     let longest = setup.wire.longest_delay();
@@ -83,10 +128,11 @@ pub fn run<E: Experiment>(
             .spawn(move || {
                 // Whatever becomes of the programs, a panic of theirs too: the pump is stopped.
                 let _stopped = StopAtEnd(stopper);
-                let endings = (join(conversing), join(serving));
-                settle(&network, &totals, &clock, longest);
+                let wings = Wings { network: &network, totals: &totals, clock: &clock, longest };
+                let ended = wait(&wings);
+                settle(&wings);
                 tell_connections(&network, &last_words);
-                endings
+                ended
             })
             .map_err(failed("starting the director"))?
     };
@@ -98,11 +144,11 @@ pub fn run<E: Experiment>(
     if !whole {
         // The programs may be blocked in a call; their threads, and the namespaces, end with the process.
         stopper.stop();
-        return Ok(Finished { client: Ending::default(), server: Ending::default(), outcome });
+        return Ok((None, outcome));
     }
-    let (client, server) = join(directing);
+    let ended = join(directing);
     join(pumping)?;
-    Ok(Finished { client, server, outcome })
+    Ok((Some(ended), outcome))
 }
 
 /// Tells what connections the hosts' kernels still hold, where one of them holds any.
@@ -148,15 +194,13 @@ fn absent(addressing: &Addressing, server: SocketAddr) -> SocketAddr {
 /// Lets the kernels finish what the programs began: closing connections, resending what was lost, and
 /// frames still under way. Over when neither host has a connection half closed and the wire is quiet, or
 /// when [`LINGER`] is.
-fn settle(network: &PrivateNetwork, totals: &Totals, clock: &Clock, longest: Duration) {
-    let until = clock.now() + LINGER;
-    let quiet = QUIET + longest * 2;
+fn settle(wings: &Wings<'_>) {
+    let until = wings.clock.now() + LINGER;
     loop {
-        let now = clock.now();
         let closing = Side::BOTH
             .iter()
-            .any(|side| network.host(*side).call(connections_closing).is_ok_and(|closing| closing));
-        if now >= until || (!closing && totals.quiet_since(now) >= quiet) {
+            .any(|side| wings.network.host(*side).call(connections_closing).is_ok_and(|closing| closing));
+        if wings.clock.now() >= until || (!closing && wings.is_quiet()) {
             return;
         }
         thread::sleep(Duration::from_millis(3));

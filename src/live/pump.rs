@@ -19,9 +19,9 @@ use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Frames read from one port before the other has its turn.
@@ -30,6 +30,8 @@ const BATCH: usize = 64;
 const SPIN: Duration = Duration::from_micros(60);
 /// How soon a port that took no more is tried again.
 const RETRY: Duration = Duration::from_micros(200);
+/// Rules whose drops are counted apart.
+const MOST_RULES: usize = 64;
 
 const WAKE: Token = Token(2);
 const TIMER: Token = Token(3);
@@ -41,6 +43,8 @@ pub(super) struct Totals {
     pub(super) frames: [AtomicU64; 2],
     /// Frames dropped.
     pub(super) dropped: [AtomicU64; 2],
+    /// The same by rule; locked for a dropped frame alone.
+    pub(super) dropped_by: Mutex<Vec<(Rule, [u64; 2])>>,
     /// Octets read, Ethernet header included.
     pub(super) octets: [AtomicU64; 2],
     /// Frames under way right now.
@@ -58,6 +62,20 @@ impl Totals {
         }
     }
 
+    fn note_drop(&self, rule: &Rule, way: usize) {
+        let mut all = self.dropped_by.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = match all.iter().position(|(known, _)| known == rule) {
+            Some(place) => place,
+            // As many as a wire has rules, but a full line's number may differ from frame to frame.
+            None if all.len() >= MOST_RULES => return,
+            None => {
+                all.push((rule.clone(), [0; 2]));
+                all.len() - 1
+            }
+        };
+        all[place].1[way] += 1;
+    }
+
     /// The run's outcome as far as the wire knows it.
     pub(super) fn outcome(&self, now: Time, interrupted: bool) -> Outcome {
         let read = |counters: &[AtomicU64; 2]| counters.each_ref().map(|counter| counter.load(Relaxed));
@@ -65,6 +83,7 @@ impl Totals {
             at: now,
             frames: read(&self.frames),
             dropped: read(&self.dropped),
+            dropped_by: self.dropped_by.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             octets: read(&self.octets),
             took: now.since(Time::ZERO),
             interrupted,
@@ -300,7 +319,10 @@ impl Pump {
         let way = row.direction.index();
         self.totals.frames[way].fetch_add(1, Relaxed);
         self.totals.octets[way].fetch_add(row.len.into(), Relaxed);
-        self.totals.dropped[way].fetch_add(row.fate.is_dropped().into(), Relaxed);
+        if let Fate::Dropped { by } = &row.fate {
+            self.totals.dropped[way].fetch_add(1, Relaxed);
+            self.totals.note_drop(by, way);
+        }
         self.totals.last.store(row.at.as_nanos(), Relaxed);
     }
 

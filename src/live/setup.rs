@@ -23,6 +23,15 @@ pub enum RunError {
         #[source]
         source: io::Error,
     },
+    /// The programs could not be looked after.
+    #[error("the programs cannot be run: {step} failed: {source}")]
+    Programs {
+        /// What was being done.
+        step: &'static str,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
     /// Whoever listens could not write.
     #[error("writing what happened failed: {0}")]
     Telling(#[source] io::Error),

@@ -8,6 +8,7 @@ mod ledger;
 mod machine;
 mod packet;
 mod place;
+mod program;
 mod protocol;
 mod run;
 mod sink;
@@ -25,6 +26,7 @@ pub use packet::{
     TcpFlags, TcpNote, Udp,
 };
 pub use place::{Direction, Place, Side};
+pub use program::{Exit, Listener, ProgramNote};
 pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
 pub use run::{Backend, Endpoint, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};

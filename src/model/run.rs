@@ -1,5 +1,6 @@
 //! What a run was: enough to do it again, and to read its capture later.
 
+use super::ledger::Rule;
 use super::place::Side;
 use super::time::Time;
 use std::net::IpAddr;
@@ -89,6 +90,8 @@ pub struct Outcome {
     pub frames: [u64; 2],
     /// Frames that it dropped, by direction.
     pub dropped: [u64; 2],
+    /// The same by the rule that dropped them, in the order in which each did so first.
+    pub dropped_by: Vec<(Rule, [u64; 2])>,
     /// Octets that it read, by direction.
     pub octets: [u64; 2],
     /// How long the run took.

@@ -15,6 +15,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 pub(super) use call::tcp_info;
+pub(super) use fate::{Doing, rule_words};
 
 /// What a note is about. "Your kernel did" and "the RFC says" are never one sentence.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

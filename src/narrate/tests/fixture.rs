@@ -201,6 +201,7 @@ impl Tale {
             at: Time::from_micros(us),
             frames: self.index,
             dropped: self.dropped,
+            dropped_by: Vec::new(),
             octets: self.octets,
             took: Duration::from_micros(us),
             interrupted: false,

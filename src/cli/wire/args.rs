@@ -1,0 +1,67 @@
+//! What is typed after `layerlab wire`.
+
+use crate::cli::args::{NetArgs, ShowArgs, duration};
+use clap::{ArgGroup, Args, Subcommand, ValueHint};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// `layerlab wire ...`
+#[derive(Subcommand, Debug)]
+pub(crate) enum WireCommand {
+    /// Run any two programs on two private hosts, with the wire between them
+    #[command(after_help = RUN)]
+    Run(Box<RunArgs>),
+}
+
+const RUN: &str = "Examples:
+  layerlab wire run --loss 5% --server 'python3 -m http.server' -- curl -s http://server:8000/
+  layerlab wire run --rate 10mbit --delay 20ms --server 'iperf3 -s -1' --client 'iperf3 -c server'
+  layerlab wire run --drop 'tcp.data#3' --capture out.pcapng --server ./srv --client ./cli
+  layerlab wire run --delay 50ms -- ping -c 3 server
+
+CMD is run by `sh -c`; the words after -- are run as they are, without a shell. The client has your standard
+input, output and error; what the server says goes to standard error. The hosts are called client and server;
+$LAYERLAB_SERVER_ADDR and $LAYERLAB_CLIENT_ADDR are their addresses, and $LAYERLAB_SERVER_PORT, for the client,
+the port that the server was found to listen on.
+
+Exit status: the client's (128 + N when signal N ended it); without a client, the server's. The server's (1 for
+0) when it ended before the client could start; 126 and 127 for a command that cannot be started or does not
+exist; 124 after --timeout; 2 for wrong usage and 3 for a machine that can't, before anything was started.";
+
+/// Options of `wire run`.
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("programs").required(true).multiple(true).args(["server", "client", "words"]))]
+pub(crate) struct RunArgs {
+    /// The server's command, for sh -c
+    #[arg(long, value_name = "CMD", help_heading = "Programs", value_hint = ValueHint::CommandString)]
+    pub(crate) server: Option<OsString>,
+    /// The client's command, for sh -c; it starts when the server listens
+    #[arg(long, value_name = "CMD", help_heading = "Programs", conflicts_with = "words", value_hint = ValueHint::CommandString)]
+    pub(crate) client: Option<OsString>,
+    /// The client's command, word by word
+    #[arg(last = true, value_name = "CLIENT", help_heading = "Programs", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) words: Vec<OsString>,
+    /// How long the client waits for the server to listen, before it starts all the same
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "10s", help_heading = "Programs")]
+    pub(crate) wait: Duration,
+    /// Wait for a listener on this port; any port is enough without it
+    #[arg(long, value_name = "N", help_heading = "Programs", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) wait_port: Option<u16>,
+    /// Start the client at once
+    #[arg(long, help_heading = "Programs", conflicts_with_all = ["wait", "wait_port"])]
+    pub(crate) no_wait: bool,
+    /// End both programs after this long
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Programs")]
+    pub(crate) timeout: Option<Duration>,
+    /// Tell every frame and its fate on standard error (as --json does, in JSON)
+    #[arg(long = "show", help_heading = "Output")]
+    pub(crate) tell: bool,
+    /// Where --show and --json tell it, instead of on standard error
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub(crate) log: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
