@@ -48,6 +48,8 @@ pub enum Shape {
     Triangle,
     /// A hollow diamond.
     Diamond,
+    /// A plus.
+    Plus,
     /// An X: something was lost.
     Cross,
     /// An R: something was sent again.

@@ -281,7 +281,7 @@ const fn painted(shape: Shape) -> &'static str {
     match shape {
         Shape::Circle | Shape::Triangle => "full",
         Shape::Square | Shape::Diamond => "hollow",
-        Shape::Cross | Shape::LetterR => "cross",
+        Shape::Plus | Shape::Cross | Shape::LetterR => "cross",
     }
 }
 
@@ -299,6 +299,9 @@ fn shape(path: &mut PathData, shape: Shape, x: f64, y: f64) {
         }
         Shape::Diamond => {
             path.move_to(x, y - 4.0).line_to(x + 3.6, y).line_to(x, y + 4.0).line_to(x - 3.6, y).close()
+        }
+        Shape::Plus => {
+            path.move_to(x - 3.6, y).horizontal_to(x + 3.6).move_to(x, y - 3.6).vertical_to(y + 3.6)
         }
         Shape::Cross => {
             path.move_to(x - 4.0, y - 4.0).line_to(x + 4.0, y + 4.0);

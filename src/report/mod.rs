@@ -6,7 +6,8 @@
 //!            Page = sections of both, and what a run needs to be done again
 //! ```
 //!
-//! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard. The same numbers give the same
+//! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard; [`sweep`] many of them over many
+//! wires. The same numbers give the same
 //! octets: nothing here reads a clock or draws a random number. Whatever a text holds, it is escaped where it
 //! is written, in `markup`.
 
@@ -18,6 +19,7 @@ mod markup;
 mod page;
 mod pictures;
 mod scale;
+pub mod sweep;
 mod table;
 
 pub use chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape, Span};

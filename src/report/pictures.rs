@@ -12,8 +12,7 @@ pub(super) fn looks<'a>(transports: impl Iterator<Item = &'a Transport>) -> Vec<
     let mut connections = [
         Look { hue: Hue::Blue, shape: Shape::Circle, dash: Dash::Solid },
         Look { hue: Hue::Purple, shape: Shape::Triangle, dash: Dash::DashDot },
-        Look { hue: Hue::Yellow, shape: Shape::Square, dash: Dash::Short },
-        Look { hue: Hue::Ink, shape: Shape::Diamond, dash: Dash::Solid },
+        Look { hue: Hue::Yellow, shape: Shape::Diamond, dash: Dash::Short },
     ]
     .into_iter()
     .cycle();
@@ -21,7 +20,7 @@ pub(super) fn looks<'a>(transports: impl Iterator<Item = &'a Transport>) -> Vec<
         .filter_map(|transport| match transport {
             Transport::Tcp { .. } => connections.next(),
             Transport::Udp => Some(Look { hue: Hue::Orange, shape: Shape::Square, dash: Dash::Long }),
-            Transport::Arq => Some(Look { hue: Hue::Green, shape: Shape::Diamond, dash: Dash::Short }),
+            Transport::Arq => Some(Look { hue: Hue::Green, shape: Shape::Plus, dash: Dash::DashDot }),
         })
         .collect()
 }

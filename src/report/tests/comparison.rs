@@ -74,6 +74,7 @@ fn segment(seq: u32, len: u32, ack: u32) -> Carried {
         window: 65_535,
         mss: None,
         sack: Vec::new(),
+        sack_permitted: false,
         checksum_good: Some(true),
         notes: Vec::new(),
     })
