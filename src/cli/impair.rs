@@ -25,6 +25,7 @@ fn help(word: Word) -> &'static str {
         Word::NoIcmp => "Drop what is larger than the MTU without a word (a black hole)",
         Word::Cut => "Cut the wire at this time of the run",
         Word::Restore => "Make it whole again at this time",
+        Word::Dice => "Which count the chances come from: all frames, or data frames apart from the rest",
         Word::Drop => "Drop these frames: 'tcp.data#3', 'tcp.syn#1', 'to-client:tcp.ack#4'",
         Word::Dup => "Deliver these frames twice",
         Word::DelayFrame => "Delay these frames further, such as 'udp#2=50ms'",

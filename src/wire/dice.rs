@@ -5,7 +5,8 @@
 //! direction says where in the stream the frame's 64 bits lie. So a decision depends on seed, direction,
 //! purpose and index alone: not on other impairments, not on the other direction, not on time.
 
-use crate::model::Direction;
+use super::spec::Keying;
+use crate::model::{Class, Direction};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -39,6 +40,27 @@ const PURPOSES: u64 = 10;
 /// Tells this use of a seed from any other use of the same number.
 const DOMAIN: &[u8; 24] = b"layerlab wire, version 1";
 
+/// What is added to a purpose's stream for frames without data, where those have a count of their own.
+const WITHOUT_DATA: u64 = 128;
+
+/// The traits of which a frame with data has one: a segment with payload, a datagram, a fragment.
+pub(super) const WITH_DATA: Class = Class::TCP_DATA.with(Class::UDP).with(Class::FRAGMENT);
+
+/// Which frames share a count of chances.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kin {
+    /// All frames of the direction; or, where the two are told apart, those with data.
+    Data = 0,
+    /// Frames without data, where they are told apart.
+    Rest = 1,
+}
+
+impl Kin {
+    pub(super) fn of(class: Class, keying: Keying) -> Kin {
+        if keying == Keying::Frame || class.meets(WITH_DATA) { Kin::Data } else { Kin::Rest }
+    }
+}
+
 /// The dice of one direction.
 #[derive(Debug)]
 pub(super) struct Dice {
@@ -53,13 +75,13 @@ struct Stream {
 }
 
 impl Dice {
-    pub(super) fn new(seed: u64, direction: Direction) -> Dice {
+    pub(super) fn new(seed: u64, direction: Direction, kin: Kin) -> Dice {
         let mut key = [0; 32];
         key[..8].copy_from_slice(&seed.to_le_bytes());
         key[8..].copy_from_slice(DOMAIN);
         let stream = |purpose: u64| {
             let mut rng = ChaCha8Rng::from_seed(key);
-            rng.set_stream(direction.index() as u64 * 256 + purpose);
+            rng.set_stream(direction.index() as u64 * 256 + kin as u64 * WITHOUT_DATA + purpose);
             Stream { rng, next: 0 }
         };
         Dice { streams: (0..PURPOSES).map(stream).collect() }
@@ -95,9 +117,9 @@ mod tests {
 
     #[test]
     fn a_draw_does_not_depend_on_other_draws() {
-        let mut all = Dice::new(7, Direction::ToServer);
+        let mut all = Dice::new(7, Direction::ToServer, Kin::Data);
         let in_turn: Vec<u64> = (1..=100).map(|i| all.bits(Purpose::Loss, i)).collect();
-        let mut some = Dice::new(7, Direction::ToServer);
+        let mut some = Dice::new(7, Direction::ToServer, Kin::Data);
         for i in [50, 3, 99, 100, 4, 1] {
             some.bits(Purpose::Bit, i);
             assert_eq!(some.bits(Purpose::Loss, i), in_turn[i as usize - 1]);
@@ -106,12 +128,12 @@ mod tests {
 
     #[test]
     fn direction_purpose_and_seed_each_change_the_draws() {
-        let first = |seed, direction, purpose| Dice::new(seed, direction).bits(purpose, 1);
+        let first = |seed, direction, kin, purpose| Dice::new(seed, direction, kin).bits(purpose, 1);
         let mut draws = Vec::new();
         for seed in [0, 1, u64::MAX] {
             for direction in Direction::BOTH {
                 for purpose in [Purpose::Loss, Purpose::Chain, Purpose::SecondBit] {
-                    draws.push(first(seed, direction, purpose));
+                    draws.extend([Kin::Data, Kin::Rest].map(|kin| first(seed, direction, kin, purpose)));
                 }
             }
         }
@@ -123,7 +145,7 @@ mod tests {
 
     #[test]
     fn never_and_always_are_exact() {
-        let mut dice = Dice::new(7, Direction::ToClient);
+        let mut dice = Dice::new(7, Direction::ToClient, Kin::Data);
         assert!((1..10_000).all(|i| !dice.happens(Purpose::Loss, i, 0.0)));
         assert!((1..10_000).all(|i| dice.happens(Purpose::Loss, i, 1.0)));
     }

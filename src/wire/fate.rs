@@ -1,6 +1,6 @@
 //! The judge: decides what becomes of each frame, without seeing its bytes.
 
-use super::dice::{Dice, Purpose};
+use super::dice::{Dice, Kin, Purpose};
 use super::error::SpecError;
 use super::loss::LossState;
 use super::queue::Queue;
@@ -69,17 +69,41 @@ struct Lane {
     spec: DirectionSpec,
     /// Nothing to decide, as long as nothing is on its way.
     plain: bool,
-    dice: Dice,
-    loss: LossState,
+    /// By [`Kin`].
+    kin: [Luck; 2],
     queue: Queue,
-    /// Frames since the last that was put out of order (netem's counter).
-    since_reordered: u64,
     /// No frame that keeps its place arrives before this.
     floor: Time,
     pending: Option<Row>,
     settled: Option<Settled>,
     held: (u32, u64),
     counts: Counts,
+}
+
+/// The chances of frames that share a count.
+#[derive(Debug)]
+struct Luck {
+    dice: Dice,
+    loss: LossState,
+    /// Frames so far, the one being judged included.
+    count: u64,
+    /// Frames since the last that was put out of order (netem's counter).
+    since_reordered: u64,
+}
+
+impl Luck {
+    fn new(seed: u64, direction: Direction, kin: Kin) -> Luck {
+        let dice = Dice::new(seed, direction, kin);
+        Luck { dice, loss: LossState::default(), count: 0, since_reordered: 0 }
+    }
+
+    fn happens(&mut self, purpose: Purpose, probability: f64) -> bool {
+        self.dice.happens(purpose, self.count, probability)
+    }
+
+    fn below(&mut self, purpose: Purpose, bound: u64) -> u64 {
+        self.dice.below(purpose, self.count, bound)
+    }
 }
 
 /// A frame to be judged.
@@ -115,8 +139,7 @@ impl Judge {
         self.frames += 1;
         let id = FrameId(self.frames);
         let lane = &mut self.lanes[direction.index()];
-        lane.counts.frames += 1;
-        lane.counts.octets += u64::from(len);
+        lane.count(len, class);
         let index = lane.counts.frames;
         let row = |fate| Row { id, direction, index, at: now, len, class, fate };
         if lane.plain && lane.held.0 == 0 && lane.floor <= now && lane.pending.is_none() {
@@ -140,11 +163,10 @@ impl Judge {
         self.frames += 1;
         self.scripts.ask(direction, class);
         let lane = &mut self.lanes[direction.index()];
-        lane.counts.frames += 1;
-        lane.counts.octets += u64::from(len);
+        lane.count(len, class);
         lane.counts.dropped += 1;
         let index = lane.counts.frames;
-        lane.step(index);
+        lane.step(class);
         Row { id: FrameId(self.frames), direction, index, at: now, len, class, fate: Fate::Dropped { by } }
     }
 
@@ -192,7 +214,7 @@ impl Judge {
         }
         for (lane, spec) in self.lanes.iter_mut().zip(specs) {
             if lane.spec.loss != spec.loss {
-                lane.loss = LossState::default();
+                lane.kin.iter_mut().for_each(|kin| kin.loss = LossState::default());
             }
             lane.spec = spec;
             lane.plain = lane.spec.is_transparent() && !self.scripts.concern(lane.direction);
@@ -256,10 +278,8 @@ impl Lane {
             direction,
             plain: spec.is_transparent() && !scripts.concern(direction),
             spec,
-            dice: Dice::new(seed, direction),
-            loss: LossState::default(),
+            kin: [Kin::Data, Kin::Rest].map(|kin| Luck::new(seed, direction, kin)),
             queue: Queue::default(),
-            since_reordered: 0,
             floor: Time::ZERO,
             pending: None,
             settled: None,
@@ -268,25 +288,33 @@ impl Lane {
         }
     }
 
+    /// Counts a frame, whatever will be decided about it.
+    fn count(&mut self, len: u32, class: Class) {
+        self.counts.frames += 1;
+        self.counts.octets += u64::from(len);
+        self.kin[Kin::of(class, self.spec.dice) as usize].count += 1;
+    }
+
     /// What steps with every frame, whatever becomes of it: the loss chain and the reorder gap.
-    fn step(&mut self, index: u64) -> (Option<Rule>, Option<(ReorderBy, Rule)>) {
-        let lost = self.loss.decide(&self.spec.loss, &mut self.dice, index);
+    fn step(&mut self, class: Class) -> (Option<Rule>, Option<(ReorderBy, Rule)>) {
+        let luck = &mut self.kin[Kin::of(class, self.spec.dice) as usize];
+        let lost = luck.loss.decide(&self.spec.loss, &mut luck.dice, luck.count);
         let reorder = self.spec.reorder.and_then(|reorder| {
             let p = reorder.p.fraction();
-            let candidate = self.since_reordered >= u64::from(reorder.gap.saturating_sub(1));
-            if candidate && self.dice.happens(Purpose::Reorder, index, p) {
-                self.since_reordered = 0;
+            let candidate = luck.since_reordered >= u64::from(reorder.gap.saturating_sub(1));
+            if candidate && luck.happens(Purpose::Reorder, p) {
+                luck.since_reordered = 0;
                 return Some((reorder.how, Rule::Random(p)));
             }
-            self.since_reordered += 1;
+            luck.since_reordered += 1;
             None
         });
         (lost, reorder)
     }
 
     fn decide(&mut self, frame: Asking, asked: Asked, cap: LineCap) -> Verdict {
-        let index = self.counts.frames;
-        let (lost, reorder) = self.step(index);
+        let (lost, reorder) = self.step(frame.class);
+        let kin = Kin::of(frame.class, self.spec.dice) as usize;
         self.expire(frame.now);
         let dropped = |by| Verdict { fate: Fate::Dropped { by }, swap: false, in_place: false };
 
@@ -331,7 +359,7 @@ impl Lane {
         };
         let twice = asked.dup.or_else(|| {
             let p = self.spec.duplicate.fraction();
-            (p > 0.0 && self.dice.happens(Purpose::Duplicate, index, p)).then_some(Rule::Random(p))
+            (p > 0.0 && self.kin[kin].happens(Purpose::Duplicate, p)).then_some(Rule::Random(p))
         });
         // A copy that finds the queue full is not made; the frame itself arrives.
         let second = twice.filter(|_| room_for_two).and_then(|by| {
@@ -373,17 +401,17 @@ impl Lane {
 
     /// One copy's way through queue and distance; `None` when the queue is full.
     fn copy(&mut self, frame: Asking, [jitter, corrupt, bit]: [Purpose; 3]) -> Option<Delivery> {
-        let index = self.counts.frames;
         let departs = match self.spec.rate {
             Some(rate) => self.queue.admit(frame.now, frame.len, rate, self.spec.limit)?,
             None => frame.now,
         };
         // Behind whatever is on its way: jitter alone never puts frames out of order.
-        let at = (departs + self.strayed_delay(jitter, index)).max(self.floor);
+        let at = (departs + self.strayed_delay(jitter, frame.class)).max(self.floor);
         self.floor = at;
         let p = self.spec.corrupt.fraction();
-        let corrupted = (p > 0.0 && frame.len > 0 && self.dice.happens(corrupt, index, p))
-            .then(|| (self.dice.below(bit, index, u64::from(frame.len) * 8) as u32, Rule::Random(p)));
+        let luck = &mut self.kin[Kin::of(frame.class, self.spec.dice) as usize];
+        let corrupted = (p > 0.0 && frame.len > 0 && luck.happens(corrupt, p))
+            .then(|| (luck.below(bit, u64::from(frame.len) * 8) as u32, Rule::Random(p)));
         Some(Delivery {
             at,
             queued: departs.since(frame.now),
@@ -394,13 +422,14 @@ impl Lane {
         })
     }
 
-    fn strayed_delay(&mut self, purpose: Purpose, index: u64) -> Duration {
+    fn strayed_delay(&mut self, purpose: Purpose, class: Class) -> Duration {
         let spread = self.spec.jitter.spread.as_nanos() as u64;
         if spread == 0 {
             return self.spec.delay;
         }
         // Uniform over the whole nanoseconds from -spread to +spread.
-        let stray = self.dice.below(purpose, index, spread.saturating_mul(2).saturating_add(1));
+        let luck = &mut self.kin[Kin::of(class, self.spec.dice) as usize];
+        let stray = luck.below(purpose, spread.saturating_mul(2).saturating_add(1));
         self.spec.delay.saturating_add(Duration::from_nanos(stray)).saturating_sub(self.spec.jitter.spread)
     }
 

@@ -24,16 +24,20 @@ use std::time::Duration;
 struct Kind {
     word: &'static str,
     has: Class,
+    /// At least one of these, where there are any.
+    any: Class,
     lacks: Class,
 }
 
 const fn kind(word: &'static str, has: Class) -> Kind {
-    Kind { word, has, lacks: Class::NONE }
+    Kind { word, has, any: Class::NONE, lacks: Class::NONE }
 }
 
 /// Every kind. `ip` is IPv4, as in Wireshark's names.
-static KINDS: [Kind; 14] = [
+static KINDS: [Kind; 15] = [
     kind("frame", Class::NONE),
+    // What `--dice data` counts: the n-th frame with data of either transport.
+    Kind { any: super::dice::WITH_DATA, ..kind("data", Class::NONE) },
     kind("arp", Class::ARP),
     kind("ip", Class::IPV4),
     kind("ipv6", Class::IPV6),
@@ -41,19 +45,18 @@ static KINDS: [Kind; 14] = [
     kind("fragment", Class::FRAGMENT),
     kind("udp", Class::UDP),
     kind("tcp", Class::TCP),
-    Kind { word: "tcp.syn", has: Class::TCP.with(Class::TCP_SYN), lacks: Class::TCP_ACK },
+    Kind { lacks: Class::TCP_ACK, ..kind("tcp.syn", Class::TCP.with(Class::TCP_SYN)) },
     kind("tcp.synack", Class::TCP.with(Class::TCP_SYN).with(Class::TCP_ACK)),
     Kind {
-        word: "tcp.ack",
-        has: Class::TCP.with(Class::TCP_ACK),
         lacks: Class::TCP_SYN.with(Class::TCP_FIN).with(Class::TCP_RST).with(Class::TCP_DATA),
+        ..kind("tcp.ack", Class::TCP.with(Class::TCP_ACK))
     },
     kind("tcp.data", Class::TCP.with(Class::TCP_DATA)),
     kind("tcp.fin", Class::TCP.with(Class::TCP_FIN)),
     kind("tcp.rst", Class::TCP.with(Class::TCP_RST)),
 ];
 
-const KINDS_LIST: &str = "frame, arp, ip, ipv6, icmp, fragment, udp, tcp, tcp.syn, tcp.synack, tcp.ack, tcp.data, \
+const KINDS_LIST: &str = "frame, data, arp, ip, ipv6, icmp, fragment, udp, tcp, tcp.syn, tcp.synack, tcp.ack, tcp.data, \
                           tcp.fin and tcp.rst";
 
 /// Which frames: those whose number among their kind is in the list. Prints as it was typed.
@@ -71,7 +74,8 @@ impl Selector {
     /// Whether a frame is one of those that are counted.
     pub fn counts(&self, direction: Direction, class: Class) -> bool {
         let kind = &KINDS[self.kind];
-        self.direction.is_none_or(|d| d == direction) && class.has(kind.has) && !class.meets(kind.lacks)
+        let any = kind.any == Class::NONE || class.meets(kind.any);
+        self.direction.is_none_or(|d| d == direction) && class.has(kind.has) && any && !class.meets(kind.lacks)
     }
 
     /// Whether the `n`-th of those that are counted is meant, 1 the first.

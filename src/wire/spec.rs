@@ -212,6 +212,43 @@ impl Schedule {
     }
 }
 
+/// Which count a frame's chances come from. Typed `frame` or `data`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Keying {
+    /// The frame's number among all frames of its direction.
+    #[default]
+    Frame,
+    /// Its number among those that carry data (TCP segments with data, UDP datagrams and fragments), or among
+    /// those that don't. So the n-th data frame has the same luck whatever handshakes, ARP and ACKs go
+    /// between: in this mode its luck is what the n-th frame of all has in the other.
+    Data,
+}
+
+impl fmt::Display for Keying {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Keying::Frame => "frame",
+            Keying::Data => "data",
+        })
+    }
+}
+
+impl FromStr for Keying {
+    type Err = ValueError;
+
+    fn from_str(got: &str) -> Result<Keying, ValueError> {
+        match got {
+            "frame" => Ok(Keying::Frame),
+            "data" => Ok(Keying::Data),
+            _ => Err(ValueError::Malformed {
+                got: got.into(),
+                wanted: "a count that chances can come from",
+                example: "frame (all frames) or data (data frames apart from the rest)",
+            }),
+        }
+    }
+}
+
 /// What happens to the frames of one direction. The default does nothing at all.
 #[derive(Clone, PartialEq, Debug)]
 pub struct DirectionSpec {
@@ -237,6 +274,8 @@ pub struct DirectionSpec {
     pub icmp: bool,
     /// When nothing passes.
     pub cuts: Schedule,
+    /// Which count its chances come from.
+    pub dice: Keying,
 }
 
 impl Default for DirectionSpec {
@@ -253,6 +292,7 @@ impl Default for DirectionSpec {
             mtu: None,
             icmp: true,
             cuts: Schedule::default(),
+            dice: Keying::Frame,
         }
     }
 }
@@ -260,8 +300,8 @@ impl Default for DirectionSpec {
 impl DirectionSpec {
     /// Whether it does nothing to any frame.
     pub fn is_transparent(&self) -> bool {
-        let DirectionSpec { limit, icmp, .. } = *self;
-        *self == DirectionSpec { limit, icmp, ..DirectionSpec::default() }
+        let DirectionSpec { limit, icmp, dice, .. } = *self;
+        *self == DirectionSpec { limit, icmp, dice, ..DirectionSpec::default() }
     }
 
     /// Whether its words go together.

@@ -2,7 +2,7 @@
 
 use super::error::{OptionName, SpecError, Suggestion, ValueError};
 use super::script::{Action, Script};
-use super::spec::{DirectionSpec, Jitter, Loss, MAX_LIMIT, MAX_MTU, MIN_MTU, Reorder, Spec};
+use super::spec::{DirectionSpec, Jitter, Keying, Loss, MAX_LIMIT, MAX_MTU, MIN_MTU, Reorder, Spec};
 use super::units::{Percent, Rate, ShowTime, parse_number, parse_time};
 use crate::model::{Direction, WireChange};
 use std::fmt;
@@ -36,6 +36,8 @@ pub enum Word {
     Cut,
     /// `--restore`.
     Restore,
+    /// `--dice`.
+    Dice,
     /// `--drop`.
     Drop,
     /// `--dup`.
@@ -47,11 +49,11 @@ pub enum Word {
 }
 
 pub(super) const LIST: &str = "loss, delay, jitter, reorder, duplicate, corrupt, rate, limit, mtu, no-icmp, \
-                               cut, restore, drop, dup, delay-frame and swap";
+                               cut, restore, dice, drop, dup, delay-frame and swap";
 
 impl Word {
     /// Every word, in the order in which a `Spec` prints them.
-    pub const ALL: [Word; 16] = [
+    pub const ALL: [Word; 17] = [
         Word::Loss,
         Word::Delay,
         Word::Jitter,
@@ -64,6 +66,7 @@ impl Word {
         Word::NoIcmp,
         Word::Cut,
         Word::Restore,
+        Word::Dice,
         Word::Drop,
         Word::Dup,
         Word::DelayFrame,
@@ -85,6 +88,7 @@ impl Word {
             Word::NoIcmp => "no-icmp",
             Word::Cut => "cut",
             Word::Restore => "restore",
+            Word::Dice => "dice",
             Word::Drop => "drop",
             Word::Dup => "dup",
             Word::DelayFrame => "delay-frame",
@@ -104,6 +108,7 @@ impl Word {
             Word::Limit => "FRAMES",
             Word::Mtu => "OCTETS",
             Word::NoIcmp => return None,
+            Word::Dice => "frame|data",
             Word::Drop | Word::Dup | Word::Swap => "RULE",
             Word::DelayFrame => "RULE=TIME",
         })
@@ -163,6 +168,8 @@ pub enum Change {
     Icmp(bool),
     /// `--cut TIME`, or `--restore TIME`.
     At(Duration, WireChange),
+    /// `--dice frame` or `--dice data`.
+    Dice(Keying),
     /// `--drop`, `--dup`, `--delay-frame` or `--swap` with its rule.
     Script(Script),
 }
@@ -190,6 +197,7 @@ impl Change {
             Word::NoIcmp => Change::Icmp(false),
             Word::Cut => Change::At(parse_time(value)?, WireChange::Cut),
             Word::Restore => Change::At(parse_time(value)?, WireChange::Restored),
+            Word::Dice => Change::Dice(value.parse()?),
             Word::Drop => Change::Script(Script::parse(Action::Drop, value)?),
             Word::Dup => Change::Script(Script::parse(Action::Dup, value)?),
             Word::DelayFrame => Change::Script(Script::parse_delay(value)?),
@@ -220,6 +228,7 @@ impl DirectionSpec {
             Change::Mtu(v) => self.mtu = *v,
             Change::Icmp(v) => self.icmp = *v,
             Change::At(at, v) => self.cuts.add(*at, *v),
+            Change::Dice(v) => self.dice = *v,
             Change::Script(_) => {}
         }
     }
@@ -309,6 +318,7 @@ fn shown(spec: &DirectionSpec, word: Word) -> Vec<String> {
         Word::NoIcmp => one(!spec.icmp, &""),
         Word::Cut => times(WireChange::Cut),
         Word::Restore => times(WireChange::Restored),
+        Word::Dice => one(spec.dice != default.dice, &spec.dice),
         Word::Drop | Word::Dup | Word::DelayFrame | Word::Swap => Vec::new(),
     }
 }

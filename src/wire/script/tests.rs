@@ -30,6 +30,17 @@ fn a_kind_counts_what_its_name_says() {
 }
 
 #[test]
+fn data_is_what_carries_data_whatever_the_transport() {
+    let data = selector("data#1");
+    for class in [DATA, Class::UDP.with(Class::IPV4), Class::FRAGMENT.with(Class::IPV4)] {
+        assert!(data.counts(Direction::ToServer, class), "{class:?}");
+    }
+    for class in [SYN, ACK, Class::ARP, Class::ICMP.with(Class::IPV4), Class::NONE] {
+        assert!(!data.counts(Direction::ToServer, class), "{class:?}");
+    }
+}
+
+#[test]
 fn towards_the_server_unless_said() {
     let counted = |text: &str| Direction::BOTH.map(|d| selector(text).counts(d, Class::UDP));
     assert_eq!(counted("udp#1"), [true, false]);

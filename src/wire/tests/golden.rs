@@ -84,3 +84,40 @@ fn the_page_says_what_the_code_does() {
         assert!(page.contains(&number), "docs/wire.md lacks '{number}'");
     }
 }
+
+#[test]
+fn with_data_dice_the_nth_data_frame_has_the_luck_of_the_nth_frame() {
+    // The row of the page's table, whatever goes between the data; UDP and TCP alike.
+    for (class, seed) in [(DATA, 7), (Class::UDP.with(Class::IPV4), 7), (Class::FRAGMENT.with(Class::IPV4), 8)] {
+        for options in ["--loss 20%", "--loss gemodel:5%,25%", "--loss 20% --duplicate 20% --corrupt 20%"] {
+            let mut plain = Judge::new(&spec(options), seed);
+            let expected = line(&mut plain, Direction::ToServer, 60);
+            let mut judge = Judge::new(&spec(&format!("{options} --dice data")), seed);
+            let mut seen = String::new();
+            for i in 1..=60_u64 {
+                for _ in 0..(i * 7) % 4 {
+                    judge.judge(ms(i), Direction::ToServer, 100, 86, ACK);
+                }
+                seen.push(match judge.judge(ms(i), Direction::ToServer, 100, 86, class).fate {
+                    Fate::Dropped { .. } => 'x',
+                    Fate::Duplicated { .. } => '2',
+                    Fate::Delivered(d) if d.corrupted.is_some() => 'c',
+                    Fate::Delivered(_) => '.',
+                });
+            }
+            assert_eq!(seen, expected, "{options}");
+        }
+    }
+}
+
+#[test]
+fn with_data_dice_the_rest_has_luck_of_its_own() {
+    let mut judge = Judge::new(&spec("--loss 50% --dice data"), 7);
+    let mut fates = |class| -> Vec<bool> {
+        (1..=200).map(|i| judge.judge(ms(i), Direction::ToServer, 60, 46, class).fate.is_dropped()).collect()
+    };
+    let (data, rest) = (fates(DATA), fates(ACK));
+    assert_ne!(data, rest);
+    let both = data.iter().zip(&rest).filter(|(a, b)| **a && **b).count();
+    assert!((20..=80).contains(&both), "{both} of 200 at once: not independent");
+}

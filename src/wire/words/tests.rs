@@ -185,11 +185,11 @@ fn every_complaint_says_what_to_do() {
         ("--loss", "--loss needs a value: write --loss P%|gemodel:P,R[,1-H[,1-K]]"),
         (
             "--los 5%",
-            "'--los' is no option of the wire (did you mean 'loss'?); the options are loss, delay, jitter, reorder, duplicate, corrupt, rate, limit, mtu, no-icmp, cut, restore, drop, dup, delay-frame and swap",
+            "'--los' is no option of the wire (did you mean 'loss'?); the options are loss, delay, jitter, reorder, duplicate, corrupt, rate, limit, mtu, no-icmp, cut, restore, dice, drop, dup, delay-frame and swap",
         ),
         (
             "--drop tcp.dat#3",
-            "--drop: 'tcp.dat' is no kind of frame (did you mean 'tcp.data'?); the kinds are frame, arp, ip, ipv6, icmp, fragment, udp, tcp, tcp.syn, tcp.synack, tcp.ack, tcp.data, tcp.fin and tcp.rst",
+            "--drop: 'tcp.dat' is no kind of frame (did you mean 'tcp.data'?); the kinds are frame, data, arp, ip, ipv6, icmp, fragment, udp, tcp, tcp.syn, tcp.synack, tcp.ack, tcp.data, tcp.fin and tcp.rst",
         ),
         (
             "--drop to-sever:udp#1",
@@ -256,9 +256,11 @@ prop_compose! {
         rate in prop::option::of((10_000..1_000_000_000_u64, 1..2000_u32)),
         mtu in prop::option::of((68..9000_u32, any::<bool>())),
         cuts in any_cuts(),
+        data in any::<bool>(),
     ) -> DirectionSpec {
         let mut spec = DirectionSpec { loss, delay, reorder, duplicate, corrupt, cuts, ..DirectionSpec::default() };
         spec.jitter.spread = delay * jitter / 100;
+        spec.dice = if data { Keying::Data } else { Keying::Frame };
         if let Some((bits, limit)) = rate {
             spec.rate = Rate::new(bits);
             spec.limit = limit;
