@@ -79,6 +79,11 @@ pub enum Step {
         /// The interface's name.
         interface: &'static str,
     },
+    /// Telling a host its neighbour's link-layer address.
+    Neighbour {
+        /// The neighbour.
+        address: Ipv4Addr,
+    },
     /// Adding the default route.
     DefaultRoute {
         /// The gateway.
@@ -136,6 +141,7 @@ impl fmt::Display for Step {
             Step::SetAddress { address, prefix, interface } => {
                 write!(f, "set address {address}/{prefix} on {interface}")
             }
+            Step::Neighbour { address } => write!(f, "tell the link-layer address of {address}"),
             Step::DefaultRoute { gateway } => write!(f, "set the default route via {gateway}"),
             Step::OffloadOff { feature, interface } => write!(f, "turn {feature} off on {interface}"),
             Step::OpenDeviceTable => f.write_str("open /proc/thread-self/net/dev"),

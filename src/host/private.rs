@@ -182,6 +182,9 @@ fn configure(host: &HostAddress, mtu: u32, steps: &Steps) -> Result<u32, HostErr
     }
     steps.run(Step::LinkUp { interface: INTERFACE }, || netlink.set_up(index, true))?;
     carrier(INTERFACE, steps)?;
+    if let Some((address, mac)) = host.neighbour {
+        steps.run(Step::Neighbour { address }, || netlink.add_neighbour(index, address, mac))?;
+    }
     if let Some(gateway) = host.gateway {
         steps.run(Step::DefaultRoute { gateway }, || netlink.add_default_route(gateway))?;
     }

@@ -51,6 +51,8 @@ pub struct Topology {
     pub mtu: u32,
     /// Whether the hosts speak IPv6 beside IPv4. Not together with routers.
     pub ipv6: bool,
+    /// Whether each host knows from the beginning who has the address next to it, so that no ARP is needed.
+    pub acquainted: bool,
     /// Which backend.
     pub backend: Choice,
     /// Kernel parameters beyond those that are always pinned; a failure to set one is an error.
@@ -60,7 +62,8 @@ pub struct Topology {
 impl Default for Topology {
     /// Two hosts on one wire, MTU 1500, IPv4 only, the best backend.
     fn default() -> Topology {
-        Topology { routers: 0, mtu: 1500, ipv6: false, backend: Choice::Best, sysctls: Vec::new() }
+        let (backend, sysctls) = (Choice::Best, Vec::new());
+        Topology { routers: 0, mtu: 1500, ipv6: false, acquainted: false, backend, sysctls }
     }
 }
 
@@ -93,12 +96,19 @@ impl Topology {
                 Side::Server => (0x0b, [10, 0, 0, 2], [10, 0, 9, 2], [10, 0, 9, 1], 2),
             };
             let routed_path = self.routers > 0;
+            let next = match (side, routed_path) {
+                (Side::Client, false) => ([10, 0, 0, 2], [2, 0, 0, 0, 0, 0x0b]),
+                (Side::Server, false) => ([10, 0, 0, 1], [2, 0, 0, 0, 0, 0x0a]),
+                (Side::Client, true) => (gateway, [2, 0, 0, 0, 1, 1]),
+                (Side::Server, true) => (gateway, [2, 0, 0, 0, 1, self.routers]),
+            };
             HostAddress {
                 side,
                 mac: [2, 0, 0, 0, 0, mac],
                 ipv4: Ipv4Addr::from(if routed_path { routed } else { on_link }),
                 prefix: 24,
                 gateway: routed_path.then_some(Ipv4Addr::from(gateway)),
+                neighbour: self.acquainted.then_some((Ipv4Addr::from(next.0), next.1)),
                 ipv6: self.ipv6.then_some(Ipv6Addr::new(0xfd00, 0x6c61, 0x6221, 0, 0, 0, 0, ipv6)),
             }
         };
@@ -132,6 +142,8 @@ pub struct HostAddress {
     pub prefix: u8,
     /// Its default gateway, when routers are on the path.
     pub gateway: Option<Ipv4Addr>,
+    /// Address and link-layer address of who is next on the link, where the host is told.
+    pub neighbour: Option<(Ipv4Addr, [u8; 6])>,
     /// Its IPv6 address (a unique local one, RFC 4193; prefix length 64), when asked for.
     pub ipv6: Option<Ipv6Addr>,
 }
@@ -201,6 +213,23 @@ mod tests {
         assert_eq!((a.client.gateway, a.server.gateway, a.client.ipv6), (None, None, None));
         assert!(a.routers.is_empty());
         assert_eq!(a.absent(), Ipv4Addr::new(10, 0, 0, 99));
+    }
+
+    #[test]
+    fn acquainted_hosts_know_who_is_next() {
+        for routers in [0, 1, 3] {
+            let a = Topology { routers, acquainted: true, ..Topology::default() }.addressing();
+            let next = |side| match a.host(side).gateway {
+                None => (a.host(side.other()).ipv4, a.host(side.other()).mac),
+                Some(gateway) => {
+                    let by = |r: &&RouterAddress| [r.toward_client, r.toward_server].contains(&gateway);
+                    (gateway, a.routers.iter().find(by).unwrap().mac)
+                }
+            };
+            for side in Side::BOTH {
+                assert_eq!(a.host(side).neighbour, Some(next(side)), "{routers} routers");
+            }
+        }
     }
 
     #[test]

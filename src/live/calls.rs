@@ -234,6 +234,17 @@ impl Traced {
         }
     }
 
+    /// How long a call on this socket may block from now on.
+    ///
+    /// # Errors
+    /// [`CallError`], as for every call here.
+    pub fn nap(&self, patience: Duration) -> Result<(), CallError> {
+        self.socket.set_read_timeout(Some(patience)).map_err(|source| {
+            let option = SocketOption { name: "SO_RCVTIMEO", value: format!("{patience:?}") };
+            self.error(&Call::SetOption(option), source)
+        })
+    }
+
     /// `setsockopt()`.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 pub mod calls;
 pub mod echo;
 pub mod loopback;
+pub mod loss;
 #[cfg(target_os = "linux")]
 mod middle;
 #[cfg(target_os = "linux")]

@@ -28,8 +28,8 @@ pub use fate::{Counts, Judge, LineCap, SWAP_HOLD, Settled};
 pub use line::{Arrival, Frame, Wire};
 pub use script::{Action, Script, Selector};
 pub use spec::{
-    DEFAULT_LIMIT, DirectionSpec, Distribution, Gemodel, Jitter, Keying, Loss, MAX_LIMIT, MAX_MTU, MIN_MTU, Reorder,
-    ReorderBy, Schedule, Spec,
+    DEFAULT_LIMIT, DirectionSpec, Distribution, Gemodel, Jitter, Keying, Loss, MAX_LIMIT, MAX_MTU, MIN_MTU,
+    Reorder, ReorderBy, Schedule, Spec,
 };
 pub use units::{LONGEST, Percent, Rate, ShowTime, parse_time};
 pub use words::{Change, Word};

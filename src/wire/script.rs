@@ -75,7 +75,10 @@ impl Selector {
     pub fn counts(&self, direction: Direction, class: Class) -> bool {
         let kind = &KINDS[self.kind];
         let any = kind.any == Class::NONE || class.meets(kind.any);
-        self.direction.is_none_or(|d| d == direction) && class.has(kind.has) && any && !class.meets(kind.lacks)
+        self.direction.is_none_or(|d| d == direction)
+            && class.has(kind.has)
+            && any
+            && !class.meets(kind.lacks)
     }
 
     /// Whether the `n`-th of those that are counted is meant, 1 the first.

@@ -3,6 +3,15 @@
 //! A lane is one transport's run of the load on a fresh network. Every time is in the lane's own run time;
 //! [`Lane::began`] is the moment from which messages are due, so two lanes are laid side by side by subtracting it.
 
+mod formula;
+mod gather;
+mod score;
+pub mod stream;
+
+pub use formula::{mathis, padhye};
+pub use gather::Gather;
+pub use score::{Latency, Offered, Score, Share, duplicate_acks, is_data, quantile};
+
 use crate::model::{Outcome, Row, Run, Seen, TcpInfo, Time};
 use std::time::Duration;
 
@@ -189,3 +198,6 @@ pub struct Sample {
     /// What it said.
     pub info: TcpInfo,
 }
+
+#[cfg(test)]
+mod tests;

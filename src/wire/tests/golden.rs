@@ -88,7 +88,9 @@ fn the_page_says_what_the_code_does() {
 #[test]
 fn with_data_dice_the_nth_data_frame_has_the_luck_of_the_nth_frame() {
     // The row of the page's table, whatever goes between the data; UDP and TCP alike.
-    for (class, seed) in [(DATA, 7), (Class::UDP.with(Class::IPV4), 7), (Class::FRAGMENT.with(Class::IPV4), 8)] {
+    for (class, seed) in
+        [(DATA, 7), (Class::UDP.with(Class::IPV4), 7), (Class::FRAGMENT.with(Class::IPV4), 8)]
+    {
         for options in ["--loss 20%", "--loss gemodel:5%,25%", "--loss 20% --duplicate 20% --corrupt 20%"] {
             let mut plain = Judge::new(&spec(options), seed);
             let expected = line(&mut plain, Direction::ToServer, 60);
