@@ -33,7 +33,8 @@ mod tests {
     #[test]
     fn the_two_agree_where_timeouts_are_rare() {
         let rtt = Duration::from_millis(50);
-        let at = |p| (mathis(1448, rtt, p).unwrap(), padhye(1448, rtt, Duration::from_millis(250), p).unwrap());
+        let at =
+            |p| (mathis(1448, rtt, p).unwrap(), padhye(1448, rtt, Duration::from_millis(250), p).unwrap());
         // 1448 x 8 / 0.05 x sqrt(0.75) / sqrt(0.0001) = 20.06 Mbit/s.
         let (m, p) = at(0.0001);
         assert!((m / 20.06e6 - 1.0).abs() < 1e-3, "{m}");

@@ -7,6 +7,7 @@ mod formula;
 mod gather;
 mod score;
 pub mod stream;
+pub mod text;
 
 pub use formula::{mathis, padhye};
 pub use gather::Gather;

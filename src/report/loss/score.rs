@@ -124,10 +124,10 @@ impl Score {
         let mut latencies: Vec<Duration> = messages.iter().filter_map(super::Message::latency).collect();
         latencies.sort_unstable();
         let at = |share| quantile(&latencies, share);
-        let latency = at(1.0).and_then(|max| {
-            Some(Latency { p50: at(0.5)?, p95: at(0.95)?, p99: at(0.99)?, max })
-        });
-        let stalls: Vec<Duration> = messages.iter().map(super::Message::stall).filter(|s| !s.is_zero()).collect();
+        let latency =
+            at(1.0).and_then(|max| Some(Latency { p50: at(0.5)?, p95: at(0.95)?, p99: at(0.99)?, max }));
+        let stalls: Vec<Duration> =
+            messages.iter().map(super::Message::stall).filter(|s| !s.is_zero()).collect();
         let first_octet = || {
             let reached = lane.frames.iter().filter(|f| f.carries().is_some_and(|c| c.start == 0));
             reached.filter_map(super::Frame::reached).min()
@@ -148,7 +148,8 @@ impl Score {
             stalled: count(stalls.len()),
             longest_stall: stalls.iter().max().copied().unwrap_or_default(),
             stall: stalls.iter().sum(),
-            again: Trigger::ALL.map(|t| count(lane.retransmissions.iter().filter(|r| r.trigger == t).count())),
+            again: Trigger::ALL
+                .map(|t| count(lane.retransmissions.iter().filter(|r| r.trigger == t).count())),
             needless: count(lane.retransmissions.iter().filter(|r| r.needless).count()),
             goodput: None,
             chance: [Share::default(); 2],

@@ -100,7 +100,12 @@ pub(super) fn brick() -> Lane {
         received: 100,
         messages,
         frames,
-        retransmissions: vec![Retransmission { frame: 10, of: Some(2), trigger: Trigger::Fast, needless: false }],
+        retransmissions: vec![Retransmission {
+            frame: 10,
+            of: Some(2),
+            trigger: Trigger::Fast,
+            needless: false,
+        }],
         samples: Vec::new(),
         failures: Vec::new(),
     }
