@@ -32,6 +32,8 @@ pub(crate) enum Command {
     /// Any two programs of yours on the two hosts: curl, iperf3, your homework
     #[command(subcommand)]
     Wire(WireCommand),
+    /// TCP beside UDP under loss: the same messages on the same seeded wire, and a scorecard
+    Loss(Box<super::loss::LossArgs>),
     /// The two layer models side by side: what sits where, and where they don't fit
     Layers(LayersArgs),
     /// What a term means, at which layer, and what it is often confused with
@@ -602,7 +604,7 @@ fn keepalive(text: &str) -> Result<KeepAlive, String> {
     Ok(KeepAlive { idle, interval, count })
 }
 
-fn sysctl(text: &str) -> Result<(String, String), String> {
+pub(crate) fn sysctl(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if name.starts_with("net.") => Ok((name.to_owned(), value.to_owned())),
         Some((name, _)) => {

@@ -8,6 +8,7 @@ mod impair;
 mod keys;
 mod layers;
 mod listeners;
+mod loss;
 mod plan;
 mod real;
 mod run;
@@ -38,6 +39,7 @@ pub fn main() -> ExitCode {
         Command::Udp(UdpCommand::Serve(args)) => udp::serve(&args),
         Command::Udp(UdpCommand::Send(args)) => udp::send(&args),
         Command::Wire(command) => wire::wire(&command),
+        Command::Loss(args) => loss::run(&args),
         Command::Layers(args) => layers::layers(&args),
         Command::Explain(args) => layers::explain(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -18,6 +18,7 @@ mod heading;
 mod json;
 pub mod ladder;
 pub mod layers;
+pub mod loss;
 mod memory;
 mod programs;
 mod sentence;

@@ -1,0 +1,200 @@
+//! `layerlab loss`: TCP beside UDP, and UDP with our acknowledge-and-resend, on one seeded wire.
+
+mod args;
+mod lane;
+mod show;
+mod tags;
+
+pub(crate) use args::LossArgs;
+
+use super::args::{CaptureArgs, CommonSocketArgs, ECHO_PORT, NetArg, NetArgs, VantageArg};
+use super::exit::{Answer, Usage};
+use super::impair::Impairments;
+use super::plan;
+use crate::host::{entropy, probe, signal};
+use crate::live::calls::Setting;
+use crate::live::loss::{Carrier, Haul, Journal, Work};
+use crate::live::setup::Setup;
+use crate::model::Direction;
+use crate::report::loss::{Comparison, Load, Offered, Transport};
+use crate::wire::{Action, Keying, Loss, Spec};
+use anyhow::Context;
+use args::LaneArg;
+use lane::Done;
+use std::io::{IsTerminal, Write};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+/// The longest schedule that is run, without what comes after it.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// What a datagram may be late beyond what the wire was asked for: the hosts' own doing.
+const SLACK: Duration = Duration::from_millis(200);
+/// The wire when nothing is said of it.
+const DEFAULT_WIRE: &str = "--loss 5% --delay 25ms";
+
+/// Runs the lanes one after the other, each on a fresh network with the same seed, and shows what they came to.
+pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
+    check(args)?;
+    let net = network(args)?;
+    plan::ground(&net)?;
+    let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
+    let lanes = lanes(args, &net.impairments.0)?;
+    let mut screen = show::Screen::new(args);
+    screen.before(args, &net, &lanes.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>())?;
+    let mut done = Vec::new();
+    for (i, (transport, haul)) in lanes.iter().enumerate() {
+        if std::io::stderr().is_terminal() && !args.show.json {
+            let _ = write!(std::io::stderr(), "\rlane {} of {}: {:12}", i + 1, lanes.len(), transport.name());
+        }
+        let setup = setup(args, &net);
+        done.push(lane::run(transport.clone(), haul, &setup, args.capture.as_deref(), &stop)?);
+        if stop.load(Relaxed) {
+            break;
+        }
+    }
+    if std::io::stderr().is_terminal() && !args.show.json {
+        let _ = write!(std::io::stderr(), "\r{:40}\r", "");
+    }
+    let whole = done.len() == lanes.len() && !stop.load(Relaxed);
+    let (lanes, events): (Vec<_>, Vec<_>) =
+        done.into_iter().map(|Done { lane, events }| (lane, events)).unzip();
+    let comparison = Comparison { load: load(args), lanes };
+    screen.after(args, &comparison, &events, offered(&net.impairments.0))?;
+    Ok(if whole { Answer::Yes } else { Answer::No })
+}
+
+/// What the parser cannot see.
+fn check(args: &LossArgs) -> anyhow::Result<()> {
+    let usage = |text: String| Err(Usage(text).into());
+    if args.place.net == NetArg::Loopback {
+        return usage(
+            "losing frames needs the private network. Over loopback, layerlab could only drop what a relay of its \
+             own had read, and TCP acknowledges octets when the relay's host has them: they would be lost for \
+             good, which no network does to TCP. Leave out --net loopback"
+                .to_owned(),
+        );
+    }
+    if args.bulk.is_none() && args.every.saturating_mul(args.messages) > PATIENCE {
+        return usage(format!(
+            "{} messages, one every {:?}, take {:.0} s in each lane; {} s are the most: fewer --messages, or a shorter \
+             --every",
+            args.messages,
+            args.every,
+            args.every.as_secs_f64() * f64::from(args.messages),
+            PATIENCE.as_secs()
+        ));
+    }
+    if args.wait.is_zero() || args.wait > PATIENCE {
+        return usage(format!("--wait goes from more than nothing to {} s", PATIENCE.as_secs()));
+    }
+    Ok(())
+}
+
+/// The network of every lane: private, with dice for a comparison.
+fn network(args: &LossArgs) -> anyhow::Result<NetArgs> {
+    let mut spec = args.impairments.0.clone();
+    if spec.is_transparent() {
+        spec = DEFAULT_WIRE.parse::<Spec>().context("the wire by default")?;
+    }
+    for direction in &mut spec.directions {
+        direction.dice = Keying::Data;
+    }
+    let mut place = args.place.clone();
+    place.net = NetArg::Private;
+    place.seed = Some(place.seed.unwrap_or_else(entropy::seed));
+    Ok(NetArgs {
+        routers: 0,
+        ipv6: false,
+        sysctl: args.sysctl.clone(),
+        impairments: Impairments(spec),
+        capture: CaptureArgs { file: None, vantage: VantageArg::Client },
+        place,
+    })
+}
+
+fn setup(args: &LossArgs, net: &NetArgs) -> Setup {
+    let common = CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: args.wait };
+    let mut setup = plan::setup(net, &common, &[], true);
+    // ARP would cost UDP's first datagram the round trip that TCP pays in its handshake.
+    setup.topology.acquainted = true;
+    setup
+}
+
+fn load(args: &LossArgs) -> Load {
+    match args.bulk {
+        Some(octets) => Load::Bulk { octets },
+        None => Load::Messages { count: args.messages, size: args.size, every: args.every },
+    }
+}
+
+/// Each lane's transport and programs.
+fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>> {
+    let has: Vec<String> = probe::survey().congestion;
+    let known = |name: &String| has.is_empty() || has.contains(name);
+    if let Some(name) = args.cc.iter().find(|name| !known(name)) {
+        return Err(Usage(format!(
+            "this kernel has no congestion control '{name}'; it has {}: choose among these",
+            has.join(", ")
+        ))
+        .into());
+    }
+    let names: Vec<String> = match (&args.cc[..], args.bulk) {
+        ([], None) => vec!["cubic".to_owned()],
+        ([], Some(_)) => ["reno", "cubic", "bbr"].map(str::to_owned).into_iter().filter(known).collect(),
+        (names, _) => names.to_vec(),
+    };
+    let work = match args.bulk {
+        Some(octets) => Work::Bulk(octets),
+        None => Work::Messages { count: args.messages, size: args.size, every: args.every },
+    };
+    let under_way = under_way(spec, args.size);
+    let haul = |carrier, settings| {
+        let journal = Journal::default();
+        Haul { carrier, work, settings, under_way, wait: args.wait, journal }
+    };
+    let asked: &[LaneArg] = if args.bulk.is_some() { &[LaneArg::Tcp] } else { &args.lanes };
+    let mut lanes = Vec::new();
+    for lane in asked {
+        match lane {
+            LaneArg::Tcp => lanes.extend(names.iter().map(|name| {
+                let mut settings = vec![Setting::Congestion(name.clone())];
+                settings.extend((!args.nagle).then_some(Setting::NoDelay(true)));
+                (Transport::Tcp { congestion: name.clone() }, haul(Carrier::Tcp, settings))
+            })),
+            LaneArg::Udp => lanes.push((Transport::Udp, haul(Carrier::Udp, Vec::new()))),
+            LaneArg::Arq => lanes.push((Transport::Arq, haul(Carrier::Arq, Vec::new()))),
+        }
+    }
+    Ok(lanes)
+}
+
+/// How long silence may last while a datagram is still under way.
+fn under_way(spec: &Spec, size: u32) -> Duration {
+    let scripts: Duration = spec
+        .scripts
+        .iter()
+        .map(|script| match script.action() {
+            Action::Delay(by) => by,
+            Action::Swap => crate::wire::SWAP_HOLD,
+            Action::Drop | Action::Dup => Duration::ZERO,
+        })
+        .sum();
+    // With a rate, a message arrives each time that one has been sent: silence is no longer than that.
+    let link = Direction::BOTH.into_iter().filter_map(|d| spec.direction(d).rate);
+    let one =
+        link.map(|rate| Duration::from_secs_f64(f64::from(size + 100) * 8.0 / rate.bits() as f64)).max();
+    (spec.longest_delay() + scripts + one.unwrap_or_default() * 2 + SLACK).min(PATIENCE)
+}
+
+/// The chance losses that the wire was asked for, by direction.
+fn offered(spec: &Spec) -> [Offered; 2] {
+    Direction::BOTH.map(|direction| match &spec.direction(direction).loss {
+        Loss::None => Offered::None,
+        Loss::Random(p) => Offered::Independent(p.fraction()),
+        Loss::Gemodel(model) => {
+            let (p, r) = (model.p.fraction(), model.r.fraction());
+            let bad = if p + r > 0.0 { p / (p + r) } else { 0.0 };
+            Offered::Bursts(bad * model.loss_in_bad.fraction() + (1.0 - bad) * model.loss_in_good.fraction())
+        }
+    })
+}

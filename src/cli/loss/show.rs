@@ -1,0 +1,231 @@
+//! How a comparison is shown: the question, the pictures, the scorecard, the chain behind the longest wait.
+
+use super::LossArgs;
+use crate::cli::args::{ColorArg, NetArgs};
+use crate::model::{Event, FrameId, What};
+use crate::narrate::loss::{self as words, Kind, Told, Wait};
+use crate::narrate::{Style, ladder};
+use crate::report::loss::text::{self, BulkRow, Column, Look};
+use crate::report::loss::{self, Comparison, Lane, Load, Offered, Score, Transport};
+use std::env;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+/// Messages up to which each one's time is listed.
+const LISTED: usize = 24;
+/// Frames of the ladder before and after what is left out of it.
+const RUNGS: (usize, usize) = (4, 3);
+
+/// Standard output.
+pub(super) struct Screen {
+    out: io::Stdout,
+    style: Style,
+    look: Look,
+}
+
+impl Screen {
+    pub(super) fn new(args: &LossArgs) -> Screen {
+        let out = io::stdout();
+        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let color = match args.show.color {
+            ColorArg::Always => true,
+            ColorArg::Never => false,
+            ColorArg::Auto => out.is_terminal() && !no_color,
+        };
+        let width = args.show.width.map_or(80, usize::from);
+        let style = Style { width, ascii: args.show.ascii, color, ..Style::default() };
+        Screen { look: Look { width, ascii: args.show.ascii }, style, out }
+    }
+
+    /// What is asked, and of whom.
+    pub(super) fn before(
+        &mut self,
+        args: &LossArgs,
+        net: &NetArgs,
+        lanes: &[Transport],
+    ) -> anyhow::Result<()> {
+        if args.show.quiet || args.show.json {
+            return Ok(());
+        }
+        let load = match args.bulk {
+            Some(octets) => format!("{} octets, as fast as TCP takes them", text::grouped(octets)),
+            None => format!("{} messages of {} octets, one every {:?}", args.messages, args.size, args.every),
+        };
+        writeln!(self.out, "{load}, from the client to the server")?;
+        writeln!(self.out, "wire {}  seed {}\n", net.impairments.0, net.place.seed.unwrap_or_default())?;
+        if args.bulk.is_none() {
+            let told: Vec<Told> = lanes.iter().map(|t| told_nothing(t)).collect();
+            write!(self.out, "{}", words::question(&told, &self.style))?;
+            self.out.flush()?;
+        }
+        Ok(())
+    }
+
+    /// What came of it.
+    pub(super) fn after(
+        &mut self,
+        args: &LossArgs,
+        comparison: &Comparison,
+        events: &[Vec<Event>],
+        offered: [Offered; 2],
+    ) -> anyhow::Result<()> {
+        let scores: Vec<Score> = comparison.lanes.iter().map(Score::of).collect();
+        if args.show.json {
+            return Ok(());
+        }
+        let names: Vec<String> = comparison.lanes.iter().map(|l| l.transport.name()).collect();
+        if !args.show.quiet {
+            match comparison.load {
+                Load::Messages { .. } => self.pictures(comparison, &names)?,
+                Load::Bulk { .. } => writeln!(self.out, "{}", text::bulk(&bulk_rows(comparison, &scores)))?,
+            }
+        }
+        let columns: Vec<Column<'_>> =
+            names.iter().zip(&scores).map(|(name, score)| Column { name, score, offered }).collect();
+        writeln!(self.out, "{}", text::scorecard(&columns, &comparison.load, self.look))?;
+        for lane in &comparison.lanes {
+            for failure in &lane.failures {
+                writeln!(self.out, "{}: {failure}", lane.transport.name())?;
+            }
+        }
+        if args.show.quiet || matches!(comparison.load, Load::Bulk { .. }) {
+            return Ok(());
+        }
+        let told: Vec<Told> =
+            comparison.lanes.iter().zip(&scores).map(|(lane, score)| told(lane, score)).collect();
+        write!(self.out, "{}", words::answer(&told, &self.style))?;
+        if let Some((lane, wait)) = longest(&told)
+            && let (Some((dropped, _)), Some(brought)) = (&wait.dropped, wait.brought)
+        {
+            writeln!(self.out)?;
+            self.ladder(&events[lane], *dropped, brought)?;
+        }
+        Ok(())
+    }
+
+    fn pictures(&mut self, comparison: &Comparison, names: &[String]) -> io::Result<()> {
+        let lanes = || comparison.lanes.iter().zip(names);
+        if comparison.lanes.iter().all(|l| l.messages.len() <= LISTED) {
+            writeln!(self.out, "\nWhen each message came, in ms from when the first was due:")?;
+            for (lane, name) in lanes() {
+                write!(self.out, "{}", text::list(name, lane.began, &lane.messages, self.look))?;
+            }
+            return writeln!(self.out);
+        }
+        let latencies = comparison.lanes.iter().flat_map(|l| &l.messages).filter_map(loss::Message::latency);
+        let top = latencies.max().unwrap_or(Duration::from_millis(1));
+        writeln!(self.out, "\nHow long each message took, first to last:")?;
+        for (lane, name) in lanes() {
+            write!(self.out, "{}", text::dots(name, &lane.messages, top, self.look))?;
+        }
+        writeln!(self.out)
+    }
+
+    /// The frames from the loss to its repair.
+    fn ladder(&mut self, events: &[Event], from: FrameId, to: FrameId) -> io::Result<()> {
+        let id = |event: &Event| match &event.what {
+            What::Frame(seen) => Some(seen.id),
+            What::Fate(row) => Some(row.id),
+            _ => None,
+        };
+        let within: Vec<Event> =
+            events.iter().filter(|e| id(e).is_some_and(|id| (from..=to).contains(&id))).cloned().collect();
+        let mut frames: Vec<FrameId> = within.iter().filter_map(id).collect();
+        frames.dedup();
+        let (first, last) = RUNGS;
+        if frames.len() <= first + last + 1 {
+            return write!(self.out, "{}", ladder::ladder(&within, &self.style));
+        }
+        let part = |range: std::ops::RangeInclusive<FrameId>| -> Vec<Event> {
+            within.iter().filter(|e| id(e).is_some_and(|id| range.contains(&id))).cloned().collect()
+        };
+        let (up_to, again_from) = (frames[first - 1], frames[frames.len() - last]);
+        write!(self.out, "{}", ladder::ladder(&part(from..=up_to), &self.style))?;
+        writeln!(self.out, "{:12}{} frames between are left out", "", frames.len() - first - last)?;
+        let rest = ladder::ladder(&part(again_from..=to), &self.style);
+        // The lanes' heading stands above already.
+        rest.lines().skip(1).try_for_each(|line| writeln!(self.out, "{line}"))
+    }
+}
+
+fn kind(transport: &Transport) -> Kind {
+    match transport {
+        Transport::Tcp { .. } => Kind::Tcp,
+        Transport::Udp => Kind::Udp,
+        Transport::Arq => Kind::Arq,
+    }
+}
+
+fn told_nothing(transport: &Transport) -> Told {
+    Told {
+        name: transport.name(),
+        kind: kind(transport),
+        sent: 0,
+        missing: Vec::new(),
+        reordered: 0,
+        stalled: 0,
+        wait: None,
+        again: String::new(),
+        failed: false,
+    }
+}
+
+fn told(lane: &Lane, score: &Score) -> Told {
+    let missing = |m: &&loss::Message| m.sent.is_some() && m.received.is_empty();
+    let numbered = (1..).zip(&lane.messages);
+    Told {
+        sent: score.sent,
+        missing: numbered.filter(|(_, m)| missing(m)).map(|(n, _)| n).collect(),
+        reordered: score.reordered,
+        stalled: score.stalled,
+        wait: wait(lane),
+        again: text::again(score),
+        failed: !lane.failures.is_empty(),
+        ..told_nothing(&lane.transport)
+    }
+}
+
+/// The message that waited longest, and the frames behind it.
+fn wait(lane: &Lane) -> Option<Wait> {
+    let (message, waited) =
+        (1..).zip(&lane.messages).max_by_key(|(n, m)| (m.stall(), std::cmp::Reverse(*n)))?;
+    if waited.stall().is_zero() {
+        return None;
+    }
+    let filled = waited.in_order?;
+    // What arrived at that very moment filled the hole; what had carried its first octet before had been dropped.
+    let brought = lane.frames.iter().find(|f| f.reached() == Some(filled) && f.carries().is_some());
+    let octet = brought.and_then(loss::Frame::carries).map(|octets| octets.start);
+    let dropped = lane.frames.iter().find_map(|f| match &f.row.fate {
+        crate::model::Fate::Dropped { by } if f.carries().zip(octet).is_some_and(|(c, o)| c.contains(&o)) => {
+            Some((f.row.id, by.clone()))
+        }
+        _ => None,
+    });
+    Some(Wait { message, time: waited.stall(), dropped, brought: brought.map(|f| f.row.id) })
+}
+
+fn longest(told: &[Told]) -> Option<(usize, &Wait)> {
+    told.iter().enumerate().filter_map(|(i, t)| Some((i, t.wait.as_ref()?))).max_by_key(|(_, wait)| wait.time)
+}
+
+fn bulk_rows(comparison: &Comparison, scores: &[Score]) -> Vec<BulkRow> {
+    let rows = comparison.lanes.iter().zip(scores);
+    rows.map(|(lane, score)| {
+        let measured: Vec<_> = lane.samples.iter().map(|s| s.info).filter(|i| !i.rtt.is_zero()).collect();
+        let n = u32::try_from(measured.len()).unwrap_or(u32::MAX).max(1);
+        let mean = |of: fn(&crate::model::TcpInfo) -> Duration| measured.iter().map(of).sum::<Duration>() / n;
+        let (rtt, rto) = (mean(|i| i.rtt), mean(|i| i.rto));
+        let mss = measured.last().map_or(0, |i| i.snd_mss);
+        let p = score.data.fraction().unwrap_or(0.0);
+        BulkRow {
+            name: lane.transport.name(),
+            goodput: score.goodput,
+            lost: score.data,
+            rtt: (!rtt.is_zero()).then_some(rtt),
+            mathis: loss::mathis(mss, rtt, p),
+            padhye: loss::padhye(mss, rtt, rto, p),
+        }
+    })
+    .collect()
+}
