@@ -3,12 +3,13 @@
 use super::tags::Tags;
 use crate::capture::{CaptureSink, CutBy, Flush};
 use crate::dissect::Tell;
+use crate::dissect::trace::Trace;
 use crate::live::loss::{Carrier, Haul, Notes, PREFIX, Work};
 use crate::live::private;
 use crate::live::setup::{Finished, RunError, Setup};
-use crate::model::{Event, Fan, Side, Time, Vantage};
+use crate::model::{Event, Fan, Repair, Side, Time, Vantage};
 use crate::narrate::{Glyphs, Narrator};
-use crate::report::loss::{Gather, Lane, Message, Sample, Transport, stream};
+use crate::report::loss::{Gather, Lane, Message, Retransmission, Sample, Transport, Trigger, stream};
 use anyhow::Context;
 use std::fs::File;
 use std::io::{Seek, SeekFrom};
@@ -29,10 +30,13 @@ pub(super) fn run(
     capture: Option<&Path>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Done> {
-    let (mut gather, mut tags) = (Gather::default(), Tags::new(haul.carrier));
+    let (mut gather, mut tags, mut trace) = (Gather::default(), Tags::new(haul.carrier), Trace::new());
     let mut fan = Fan::new();
     fan.push(&mut gather);
     fan.push(&mut tags);
+    if haul.carrier == Carrier::Tcp {
+        fan.push(&mut trace);
+    }
     for side in Side::BOTH {
         if let Some(path) = capture {
             let path = capture_path(path, &transport, side);
@@ -56,7 +60,11 @@ pub(super) fn run(
     drop(tell);
     let notes = haul.journal.notes().clone();
     let events = std::mem::take(&mut gather.events);
-    Ok(Done { lane: assemble(transport, haul, &notes, gather, &tags, &finished), events })
+    let again = match haul.carrier {
+        Carrier::Tcp => traced(&trace, &gather),
+        Carrier::Udp | Carrier::Arq => tags.again(&gather),
+    };
+    Ok(Done { lane: assemble(transport, haul, &notes, gather, &tags, again, &finished), events })
 }
 
 /// `NAME.pcapng` for a lane and a host: `NAME-udp-server.pcapng`.
@@ -66,6 +74,26 @@ pub(super) fn capture_path(path: &Path, transport: &Transport, side: Side) -> Pa
     path.with_file_name(format!("{stem}-{}-{}.{extension}", transport.slug(), side.name()))
 }
 
+/// TCP's retransmissions, each with what made its sender send it, as far as the frames tell.
+fn traced(trace: &Trace, gather: &Gather) -> Vec<Retransmission> {
+    let all = trace.retransmissions();
+    let each = all.iter().filter_map(|r| {
+        Some(Retransmission {
+            frame: gather.place(r.frame.id)?,
+            of: r.previous.and_then(|frame| gather.place(frame.id)),
+            trigger: match r.repair {
+                Repair::Fast(_) => Trigger::Fast,
+                Repair::TailLossProbe => Trigger::Probe,
+                // What a handshake repeats, a timeout repeats (RFC 6298 s5.7).
+                Repair::Timeout { .. } | Repair::AfterTimeout { .. } | Repair::Handshake => Trigger::Timeout,
+                Repair::Timer | Repair::Unknown => Trigger::Unknown,
+            },
+            needless: r.cause.is_spurious() == Some(true),
+        })
+    });
+    each.collect()
+}
+
 /// Lays what the programs noted over what the frames show.
 fn assemble(
     transport: Transport,
@@ -73,6 +101,7 @@ fn assemble(
     notes: &Notes,
     gather: Gather,
     tags: &Tags,
+    retransmissions: Vec<Retransmission>,
     finished: &Finished,
 ) -> Lane {
     let frames = &gather.frames;
@@ -103,11 +132,6 @@ fn assemble(
             }
         }
     }
-    let retransmissions = match haul.carrier {
-        Carrier::Tcp => Vec::new(),
-        Carrier::Udp => Vec::new(),
-        Carrier::Arq => tags.again(&gather),
-    };
     let failures = finished.client.failures.iter().chain(&finished.server.failures);
     Lane {
         transport,

@@ -54,7 +54,7 @@ impl Screen {
         writeln!(self.out, "{load}, from the client to the server")?;
         writeln!(self.out, "wire {}  seed {}\n", net.impairments.0, net.place.seed.unwrap_or_default())?;
         if args.bulk.is_none() {
-            let told: Vec<Told> = lanes.iter().map(|t| told_nothing(t)).collect();
+            let told: Vec<Told> = lanes.iter().map(told_nothing).collect();
             write!(self.out, "{}", words::question(&told, &self.style))?;
             self.out.flush()?;
         }

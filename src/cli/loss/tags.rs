@@ -101,14 +101,15 @@ impl Tags {
 
 impl Sink for Tags {
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
-        if frame.moment == Moment::Entered && frame.row.direction == Direction::ToServer {
-            if let Network::Ip(ip, transport) = &stack::decode(frame.bytes).network {
-                let payload = match transport {
-                    Transport::Udp(udp) => Some(udp.payload),
-                    _ => None,
-                };
-                self.note(frame.row.id, payload, ip.fragment);
-            }
+        if frame.moment == Moment::Entered
+            && frame.row.direction == Direction::ToServer
+            && let Network::Ip(ip, transport) = &stack::decode(frame.bytes).network
+        {
+            let payload = match transport {
+                Transport::Udp(udp) => Some(udp.payload),
+                _ => None,
+            };
+            self.note(frame.row.id, payload, ip.fragment);
         }
         Ok(Flow::Continue)
     }

@@ -36,6 +36,7 @@ pub(super) fn data(id: u64, seq: u32, len: u32, arrives: Option<Time>) -> Frame 
         len,
         window: 65_535,
         mss: None,
+        sack_permitted: false,
         sack: Vec::new(),
         checksum_good: Some(true),
         notes: Vec::new(),

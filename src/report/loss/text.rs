@@ -181,8 +181,7 @@ fn rules(columns: &[Column<'_>]) -> Vec<(Direction, Rule)> {
 }
 
 fn grid(columns: &[Column<'_>], rows: &[Row<'_>], look: Look) -> String {
-    let cells: Vec<Vec<String>> =
-        rows.iter().map(|(_, value)| columns.iter().map(value).collect()).collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|(_, value)| columns.iter().map(value).collect()).collect();
     let widths: Vec<usize> = columns
         .iter()
         .enumerate()
