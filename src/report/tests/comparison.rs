@@ -73,7 +73,6 @@ fn segment(seq: u32, len: u32, ack: u32) -> Carried {
         len,
         window: 65_535,
         mss: None,
-        sack_permitted: false,
         sack: Vec::new(),
         sack_permitted: false,
         checksum_good: Some(true),
