@@ -111,7 +111,8 @@ fn the_schema_lists_exactly_what_is_written() {
     for event in tales::everything().into_iter().chain(undecoded()) {
         sink.event(&event).unwrap();
     }
-    sink.finish(&tales::echo().outcome(50_000)).unwrap();
+    let signal = Some(model::Interrupt::Int);
+    sink.finish(&model::Outcome { interrupted: true, signal, ..tales::echo().outcome(50_000) }).unwrap();
     let mut lines: Vec<Value> =
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());

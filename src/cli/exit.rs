@@ -2,7 +2,8 @@
 //! machine can't. A closed pipe is success.
 
 use crate::host::HostError;
-use crate::live::setup::RunError;
+use crate::live::setup::{Finished, RunError};
+use crate::model::Outcome;
 use std::fmt;
 use std::io;
 use std::process::ExitCode;
@@ -18,6 +19,17 @@ pub(crate) enum Answer {
     MachineCannot,
     /// A program of somebody else's ran, and this is its status.
     Program(u8),
+}
+
+/// The answer of a run that did not come to its end.
+pub(crate) fn cut_short(finished: &Finished) -> Option<Answer> {
+    match finished {
+        // It did not do what was asked, whatever that was.
+        Finished { outcome: Outcome { interrupted: true, .. }, .. } => Some(Answer::No),
+        // Whoever asked has seen enough.
+        Finished { left: true, .. } => Some(Answer::Yes),
+        _ => None,
+    }
 }
 
 /// Wrong usage that only shows after parsing.
@@ -49,7 +61,7 @@ impl std::error::Error for Cannot {}
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("layerlab: {error}");
+            eprintln!("layerlab: {}", sentence(&error.into()));
             ExitCode::from(1)
         }
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
@@ -69,8 +81,23 @@ pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
     if is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("layerlab: {error:#}");
+    eprintln!("layerlab: {}", sentence(&error));
     ExitCode::from(code(&error))
+}
+
+/// An error and its causes, each said once: some errors name their cause themselves.
+fn sentence(error: &anyhow::Error) -> String {
+    // Only the writing of answers gives a bare I/O error; whatever else fails says what it was about.
+    let mut said =
+        if error.is::<io::Error>() { "the output cannot be written".to_owned() } else { String::new() };
+    for cause in error.chain().map(ToString::to_string) {
+        if said.is_empty() {
+            said = cause;
+        } else if !said.ends_with(&cause) {
+            said = format!("{said}: {cause}");
+        }
+    }
+    said
 }
 
 fn code(error: &anyhow::Error) -> u8 {
@@ -99,6 +126,16 @@ mod tests {
         assert_eq!(code(&Usage("x".into()).into()), 2);
         assert_eq!(code(&Cannot("x".into()).into()), 3);
         assert_eq!(code(&anyhow::anyhow!("x")), 1);
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let cause = full().to_string();
+        let said = sentence(&RunError::Telling(full()).into());
+        assert_eq!(said, format!("writing what happened failed: {cause}"));
+        assert_eq!(sentence(&anyhow::Error::from(full()).context("x")), format!("x: {cause}"));
+        assert_eq!(sentence(&full().into()), format!("the output cannot be written: {cause}"));
     }
 
     #[test]

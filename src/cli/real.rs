@@ -101,8 +101,9 @@ fn serve<S>(
         let served = told(&|| clock.now(), &mut sink, &stop, &mut ready);
         let at = clock.now();
         let interrupted = stop.load(std::sync::atomic::Ordering::Relaxed);
-        let finished =
-            sink.finish(&Outcome { at, took: at.since(Time::ZERO), interrupted, ..Outcome::default() });
+        let signal = signal::raised_by().filter(|_| interrupted);
+        let took = at.since(Time::ZERO);
+        let finished = sink.finish(&Outcome { at, took, interrupted, signal, ..Outcome::default() });
         let summary = served.map_err(serving)?;
         finished?;
         summary

@@ -1,7 +1,7 @@
 //! `layerlab tcp ...`
 
 use super::args::{ReuseArg, SideArg, TcpEchoArgs, TcpSendArgs, TcpServeArgs};
-use super::exit::{Answer, Usage};
+use super::exit::{Answer, Usage, cut_short};
 use super::run::{self, Where};
 use super::{plan, real};
 use crate::live::calls::Setting;
@@ -15,7 +15,7 @@ pub(crate) fn echo(args: &TcpEchoArgs) -> anyhow::Result<Answer> {
     let experiment = experiment(args)?;
     let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
     let finished = run::run(&experiment, &place)?;
-    Ok(answer(&experiment, &finished.client))
+    Ok(cut_short(&finished).unwrap_or_else(|| answer(&experiment, &finished.client)))
 }
 
 /// Whether the run did what was asked: every message came back, or the failure that was asked for.

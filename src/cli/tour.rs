@@ -1,14 +1,13 @@
 //! `layerlab tour`: one minute, every layer.
 
 use super::args::{CommonSocketArgs, ECHO_PORT, NetArgs, ShowArgs, TourArgs};
-use super::exit::Answer;
+use super::exit::{Answer, cut_short};
 use super::plan::{self, Ground};
 use super::run::{Where, run_on};
 use super::{tcp, udp};
 use crate::host::signal;
 use anyhow::Context;
 use std::io::{self, Write};
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 const TEXT: &str = "hello";
@@ -24,25 +23,28 @@ pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
     say(&args.show, &opening(&ground))?;
     say(&args.show, "1 of 2  TCP: a connection, and five octets there and back\n")?;
     let stream = run_on(&ground, &tcp::for_tour(TEXT), &place, &stop)?;
-    if stop.load(Relaxed) {
-        return Ok(Answer::No);
+    if let Some(answer) = cut_short(&stream) {
+        return Ok(answer);
     }
     say(&args.show, "\n2 of 2  UDP: the same five octets as a datagram, with no connection\n")?;
     let datagram = run_on(&ground, &udp::for_tour(TEXT), &place, &stop)?;
+    if let Some(answer) = cut_short(&datagram) {
+        return Ok(answer);
+    }
     let whole = stream.client.echoed == 1 && datagram.client.echoed == 1;
     if whole {
         let [tcp, udp] = [&stream, &datagram].map(|part| part.outcome.frames.iter().sum::<u64>());
         say(&args.show, &closing(&ground, tcp, udp))?;
     }
-    Ok(if whole && !stop.load(Relaxed) { Answer::Yes } else { Answer::No })
+    Ok(if whole { Answer::Yes } else { Answer::No })
 }
 
 fn opening(ground: &Ground) -> String {
     let place = match ground {
         Ground::Private => {
-            "Two hosts of your own, a client and a server, joined by a wire. Their TCP, UDP, IP\n\
-             and ARP are your kernel's own; every frame between them is shown, with the layer\n\
-             that made it. Nothing leaves this machine, and nothing of it stays."
+            "Two hosts of your own, a client and a server, joined by a wire. Their TCP, UDP,\n\
+             IP and ARP are your kernel's own; every frame between them is shown, with the\n\
+             layer that made it. Nothing leaves this machine, and nothing of it stays."
         }
         Ground::Loopback { .. } => {
             "A client and a server on this machine's loopback interface. Frames cannot be seen\n\
@@ -60,7 +62,7 @@ fn closing(ground: &Ground, tcp: u64, udp: u64) -> String {
     format!(
         "\n{counted}Next:\n  \
          layerlab tcp echo --bytes             every header field of every frame\n  \
-         layerlab tcp echo --drop 'tcp.data#1' lose a segment and watch TCP send it again\n  \
+         layerlab tcp echo --drop 'tcp.data#1' lose a segment: TCP sends it again\n  \
          layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \
          layerlab layers                       the two models side by side"
     )

@@ -1,7 +1,7 @@
 //! `layerlab udp ...`
 
 use super::args::{UdpEchoArgs, UdpSendArgs, UdpServeArgs};
-use super::exit::Answer;
+use super::exit::{Answer, cut_short};
 use super::run::{self, Where};
 use super::{plan, real};
 use crate::live::calls::Setting;
@@ -14,7 +14,7 @@ pub(crate) fn echo(args: &UdpEchoArgs) -> anyhow::Result<Answer> {
     let experiment = experiment(args);
     let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
     let finished = run::run(&experiment, &place)?;
-    Ok(answer(&experiment, &finished.client))
+    Ok(cut_short(&finished).unwrap_or_else(|| answer(&experiment, &finished.client)))
 }
 
 fn answer(experiment: &UdpEcho, client: &Ending) -> Answer {

@@ -7,7 +7,7 @@ use super::calls::Program;
 use super::echo::{Ending, Experiment, cues};
 use super::setup::{Finished, RunError, Setup, describe};
 use super::stage::{Played, Stage};
-use crate::host::Clock;
+use crate::host::{Clock, signal};
 use crate::model::{Backend, Endpoint, Outcome, Run, Side, Sink, Time};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::AtomicBool;
@@ -76,12 +76,13 @@ pub fn run<E: Experiment>(
     let played = stage.play(sink, stop).map_err(RunError::Telling)?;
     let took = clock.now().since(Time::ZERO);
     let whole = played == Played::Whole;
-    let outcome =
-        Outcome { at: clock.now(), took, interrupted: played == Played::Stopped, ..Outcome::default() };
+    let interrupted = played == Played::Stopped;
+    let signal = signal::raised_by().filter(|_| interrupted);
+    let outcome = Outcome { at: clock.now(), took, interrupted, signal, ..Outcome::default() };
     sink.finish(&outcome).map_err(RunError::Telling)?;
     // A run that was stopped leaves its blocked threads behind; they end with the process.
     let (client, server) = if whole { join(directing) } else { (Ending::default(), Ending::default()) };
-    Ok(Finished { client, server, outcome })
+    Ok(Finished { client, server, outcome, left: played == Played::Enough })
 }
 
 /// A thread's result. A panic in it is a bug of ours, and is passed on.

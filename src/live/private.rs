@@ -55,8 +55,9 @@ pub fn run<E: Experiment>(
         })?;
         Ok(move |_: &Wings<'_>| (join(conversing), join(serving)))
     })?;
+    let left = endings.is_none() && !outcome.interrupted;
     let (client, server) = endings.unwrap_or_default();
-    Ok(Finished { client, server, outcome })
+    Ok(Finished { client, server, outcome, left })
 }
 
 /// Where a run begins: the hosts are there, the wire carries.

@@ -8,6 +8,7 @@
 use super::middle::{Met, Middle};
 use super::setup::RunError;
 use super::stage::Emitter;
+use crate::host::signal;
 use crate::host::timer::{self, Timer};
 use crate::host::{Clock, Port};
 use crate::model::{Direction, Fate, Moment, Outcome, Row, Rule, Time};
@@ -87,6 +88,7 @@ impl Totals {
             octets: read(&self.octets),
             took: now.since(Time::ZERO),
             interrupted,
+            signal: signal::raised_by().filter(|_| interrupted),
         }
     }
 }

@@ -67,6 +67,8 @@ pub struct Finished {
     pub server: Ending,
     /// The wire, and the time.
     pub outcome: Outcome,
+    /// Whether the listener wanted no more before the end, as at a closed pipe: what the programs did is not known.
+    pub left: bool,
 }
 
 /// The part of a run's description that every ground shares.

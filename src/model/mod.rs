@@ -28,7 +28,7 @@ pub use packet::{
 pub use place::{Direction, Place, Side};
 pub use program::{Exit, Listener, ProgramNote};
 pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
-pub use run::{Backend, Endpoint, Outcome, Run, Vantage};
+pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
 pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};
 pub use time::Time;

@@ -96,6 +96,27 @@ pub struct Outcome {
     pub octets: [u64; 2],
     /// How long the run took.
     pub took: Duration,
-    /// Whether it was ended early by Ctrl-C.
+    /// Whether it was ended early from outside.
     pub interrupted: bool,
+    /// The signal that did, where one did.
+    pub signal: Option<Interrupt>,
+}
+
+/// A signal that asks a run to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interrupt {
+    /// SIGINT: what a terminal sends on Ctrl-C.
+    Int,
+    /// SIGTERM: what kill(1), timeout(1) and a shutdown send.
+    Term,
+}
+
+impl Interrupt {
+    /// Its name in C.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Interrupt::Int => "SIGINT",
+            Interrupt::Term => "SIGTERM",
+        }
+    }
 }

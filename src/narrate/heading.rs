@@ -2,7 +2,7 @@
 
 use super::style::{Ink, Models, Style};
 use super::text::{columns, count, pad, right, safe, span, wrap};
-use crate::model::{Backend, Direction, Endpoint, Outcome, Run, Value};
+use crate::model::{Backend, Direction, Endpoint, Interrupt, Outcome, Run, Value};
 
 /// Columns of the time, right aligned.
 pub(super) const TIME: usize = 9;
@@ -104,7 +104,12 @@ pub(super) fn outcome(outcome: &Outcome, style: &Style) -> String {
             .join(", ")
     };
     let mut out = String::from("\n");
-    let ended = if outcome.interrupted { "interrupted by Ctrl-C" } else { "done" };
+    let ended = match (outcome.interrupted, outcome.signal) {
+        (false, _) => "done",
+        (true, None) => "interrupted",
+        (true, Some(Interrupt::Int)) => "interrupted by SIGINT (Ctrl-C)",
+        (true, Some(Interrupt::Term)) => "interrupted by SIGTERM",
+    };
     row(&mut out, "end", &format!("{ended} after {}", span(outcome.took)), style);
     if outcome.frames != [0, 0] {
         let frames = [0, 1].map(|i| format!("{} ({})", outcome.frames[i], count(outcome.octets[i], "octet")));

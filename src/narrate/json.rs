@@ -136,6 +136,9 @@ fn outcome_object(outcome: &Outcome) -> Object {
     put(&mut o, "dropped", pair(outcome.dropped));
     put(&mut o, "octets", pair(outcome.octets));
     put(&mut o, "interrupted", outcome.interrupted);
+    if let Some(signal) = outcome.signal {
+        put(&mut o, "signal", signal.name());
+    }
     o
 }
 

@@ -123,6 +123,7 @@ mod tests {
             octets: [1000, 66],
             took: Duration::from_millis(1500),
             interrupted: false,
+            signal: None,
         };
         assert_eq!(
             wire_summary(&outcome),

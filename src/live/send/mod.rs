@@ -13,7 +13,7 @@ pub use error::SendError;
 use super::calls::Program;
 use super::echo::Messages;
 use super::stage::{Played, Stage};
-use crate::host::Clock;
+use crate::host::{Clock, signal};
 use crate::model::{Outcome, Run, Side, Sink, Time};
 use bytes::Bytes;
 use std::io::{self, BufRead, Read};
@@ -184,7 +184,8 @@ fn play(
     let at = scene.clock.now();
     // A signal also ends the call that the program waits in: that is no failure of the call's.
     let interrupted = played == Played::Stopped || stop.load(Relaxed);
-    let outcome = Outcome { at, took: at.since(Time::ZERO), interrupted, ..Outcome::default() };
+    let signal = signal::raised_by().filter(|_| interrupted);
+    let outcome = Outcome { at, took: at.since(Time::ZERO), interrupted, signal, ..Outcome::default() };
     sink.finish(&outcome).map_err(SendError::Telling)?;
     if played == Played::Whole && !interrupted {
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -205,6 +205,7 @@ impl Tale {
             octets: self.octets,
             took: Duration::from_micros(us),
             interrupted: false,
+            signal: None,
         }
     }
 }
