@@ -8,16 +8,7 @@
 //! layerlab frame=38 dir=to-client index=9 at=6000000 len=66 copy=0 fate=delivered arrives=31000000 delayed=25000000 seed=7
 //! ```
 //!
-//! - `frame`: the frame's number on the wire. `dir`: `to-server` or `to-client`. `index`: its place in its direction.
-//! - `copy`: only where the packet is a delivery: 0 the first copy, 1 the second. Absent: as it entered the wire.
-//! - `fate`: `delivered`, `duplicated` or `dropped`. `rule` is why, for the last two.
-//! - For each copy that arrives: `arrives`, `queued` and `delayed` (absent when zero), `reordered` (a rule),
-//!   `corrupted` (the bit's number) with `corrupted-by` (a rule), `held` with `held-by` (a rule). The second
-//!   copy's keys end in `2`.
-//!
-//! A rule is one of: `loss 5%`, `duplicate 5%`, `reorder 5%`, `corrupt 5%`, `chance 5%` (a random choice; the word
-//! says what it chose and the key says it again), `gemodel bad`, `gemodel good`, `limit 100`, `script TEXT`, `cut`,
-//! `mtu 1200`, `mtu 1200 no-icmp`, `ttl-exceeded hop 2`, `for-router hop 2`.
+//! docs/capture.md has every key and every rule; a test holds it against this.
 
 use super::pairs::{Pairs, push, push_quoted};
 use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time};
