@@ -201,9 +201,14 @@ pub(crate) fn manifest(path: &str, text: &str) -> Vec<Finding> {
     ];
     let missing = FACTS.iter().filter(|fact| !text.lines().any(|l| l.trim() == **fact));
     let missing = missing.map(|fact| Finding::new(path, 0, format!("lacks `{fact}`")));
+    // What only tests use is in no build of the program.
+    let mut for_tests = false;
     let forced = (1..).zip(text.lines()).filter(|(_, line)| {
+        if line.starts_with('[') {
+            for_tests = line.contains("dev-dependencies");
+        }
         let name = line.split([' ', '=', '.']).next().unwrap_or_default();
-        OS_CRATES.contains(&name) && line.contains('=') && !line.contains("optional = true")
+        !for_tests && OS_CRATES.contains(&name) && line.contains('=') && !line.contains("optional = true")
     });
     let forced =
         forced.map(|(n, _)| Finding::new(path, n, "a crate of the operating system must be optional"));
@@ -352,6 +357,9 @@ mod tests {
             mio = { version = \"1\", optional = true }\n";
         assert_eq!(manifest("Cargo.toml", good), []);
         assert_eq!(manifest("Cargo.toml", &good.replace(", optional = true", "")).len(), 1);
+        let tests = format!("{good}[dev-dependencies]\npnet = \"0.35\"\n[target.'x'.dependencies]\n");
+        assert_eq!(manifest("Cargo.toml", &tests), []);
+        assert_eq!(manifest("Cargo.toml", &format!("{tests}libc = \"0.2\"\n")).len(), 1);
         assert_eq!(manifest("Cargo.toml", &good.replace("\"deny\"", "\"warn\"")).len(), 1);
     }
 
