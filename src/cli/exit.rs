@@ -88,8 +88,8 @@ pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
 /// An error and its causes, each said once: some errors name their cause themselves.
 fn sentence(error: &anyhow::Error) -> String {
     // Only the writing of answers gives a bare I/O error; whatever else fails says what it was about.
-    let mut said =
-        if error.is::<io::Error>() { "the output cannot be written".to_owned() } else { String::new() };
+    let bare = error.chain().next().is_some_and(|first| first.is::<io::Error>());
+    let mut said = if bare { "the output cannot be written".to_owned() } else { String::new() };
     for cause in error.chain().map(ToString::to_string) {
         if said.is_empty() {
             said = cause;
