@@ -122,7 +122,8 @@ pub enum WriteError {
     /// The target failed. The first `kept` octets, whole blocks holding `packets` packets, are in it.
     #[error(
         "the capture could not be written further: {source}; the {packets} packets ({kept} octets) before that {}",
-        if *whole { "are kept and readable" } else { "were written, the last perhaps in part" }
+        if *whole { "are kept and readable; make room or choose another place" }
+        else { "were written, the last perhaps in part" }
     )]
     Target {
         /// Octets of whole blocks in the target.

@@ -87,7 +87,7 @@ impl FromArgMatches for Impairments {
         }
         Spec::from_options(typed)
             .map(Impairments)
-            .map_err(|error| Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))
+            .map_err(|error| Error::raw(ErrorKind::ValueValidation, error))
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

@@ -29,12 +29,13 @@ pub(crate) enum Ground {
     },
 }
 
-/// Decides where to run, and enters the user namespace where that is needed. Call it before any thread
-/// is started.
-pub(crate) fn ground(net: &NetArgs) -> anyhow::Result<Ground> {
+/// Decides where to run, and enters the user namespace where that is needed. `absent_host`: the experiment needs an
+/// address that no host has. Call it before any thread is started.
+pub(crate) fn ground(net: &NetArgs, absent_host: bool) -> anyhow::Result<Ground> {
+    let needs_private = if absent_host { Some("--absent-host") } else { needs_private(net) };
     match net.place.net {
         NetArg::Loopback => {
-            if let Some(why) = needs_private(net) {
+            if let Some(why) = needs_private {
                 return Err(Usage(format!(
                     "{why} needs the private network: loopback has no wire of ours; leave out --net loopback"
                 ))
@@ -54,7 +55,7 @@ pub(crate) fn ground(net: &NetArgs) -> anyhow::Result<Ground> {
         }
         NetArg::Auto => match crate::host::enter() {
             Ok(_) => Ok(Ground::Private),
-            Err(error) if needs_private(net).is_some() => Err(cannot(error)),
+            Err(error) if needs_private.is_some() => Err(cannot(error)),
             Err(error) => Ok(Ground::Loopback { own: false, instead_because: Some(error.to_string()) }),
         },
     }

@@ -128,10 +128,12 @@ fn announce(at: SocketAddr, json: bool) -> io::Result<()> {
     out.flush()
 }
 
-/// A missing privilege is this machine's doing; every other failure is an answer.
+/// What is missing here is this machine's doing; every other failure is an answer.
 fn serving(error: ServeError) -> anyhow::Error {
     match error {
-        ServeError::NotPermitted { .. } => Cannot(error.to_string()).into(),
+        ServeError::NotPermitted { .. } | ServeError::NoCongestionControl { .. } => {
+            Cannot(error.to_string()).into()
+        }
         error => error.into(),
     }
 }

@@ -1,12 +1,16 @@
 //! Runs an experiment where the plan says, with the listeners that were asked for.
 
 use super::args::{CommonSocketArgs, NetArgs, ShowArgs};
+use super::exit::Cannot;
 use super::listeners::Listeners;
 use super::plan::{self, Ground};
 use crate::host::signal;
+use crate::live::calls::CallError;
 use crate::live::echo::Experiment;
 use crate::live::setup::{Finished, RunError};
 use crate::live::{loopback, private};
+use crate::model::{Call, SocketOption};
+use crate::narrate::reason;
 use anyhow::Context;
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
@@ -22,7 +26,7 @@ pub(crate) struct Where<'a> {
 
 /// Runs it.
 pub(crate) fn run<E: Experiment>(experiment: &E, place: &Where<'_>) -> anyhow::Result<Finished> {
-    let ground = plan::ground(place.net)?;
+    let ground = plan::ground(place.net, experiment.absent_host())?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
     run_on(&ground, experiment, place, &stop)
 }
@@ -49,10 +53,22 @@ pub(crate) fn run_on<E: Experiment>(
             loopback::run(experiment, &setup, *own, &mut sink, stop)
         }
     };
-    finished.map_err(|error| match error {
+    let finished = finished.map_err(|error| match error {
         RunError::Host(error) => plan::cannot(error),
         error => error.into(),
-    })
+    })?;
+    match finished.server.failures.iter().chain(&finished.client.failures).find_map(refused) {
+        Some(why) => Err(Cannot(why).into()),
+        None => Ok(finished),
+    }
+}
+
+/// Of an option that the kernel refused, why: without it the experiment was not the one asked for.
+fn refused(error: &CallError) -> Option<String> {
+    let Call::SetOption(SocketOption { name, value }) = &error.call else { return None };
+    let why = error.errno().and_then(|errno| reason(errno.name, None, &error.call));
+    let why = why.map_or_else(|| error.source.to_string(), |why| why.meaning.to_owned());
+    Some(format!("the kernel refuses {name} {value}: {why}"))
 }
 
 /// A remark beside the run, on standard error.

@@ -262,7 +262,7 @@ pub enum HostError {
         refusal: Refusal,
     },
     /// A step of setting up failed.
-    #[error("{place}: {step}: {}", Cause(.source))]
+    #[error("{place}: {step}: {}{}", Cause(.source), hint(.step, .source))]
     Step {
         /// In which namespace: `client`, `server`, `wire` or `process`.
         place: String,
@@ -356,6 +356,17 @@ impl fmt::Display for Cause<'_> {
     }
 }
 
+/// What a person may have mistyped: a parameter is the one step whose words come from outside.
+fn hint(step: &Step, source: &io::Error) -> &'static str {
+    match (step, errno::errno_of(source).map(|e| e.name)) {
+        (Step::Sysctl { .. }, Some("ENOENT")) => {
+            " (this kernel has no such setting for a host: check its name)"
+        }
+        (Step::Sysctl { .. }, Some("EINVAL" | "ERANGE")) => " (it does not take that value)",
+        _ => "",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -369,5 +380,10 @@ mod tests {
             source: io::Error::from_raw_os_error(1),
         };
         assert_eq!(e.to_string(), "client: set address 10.0.0.1/24 on eth0: EPERM");
+        let step = Step::Sysctl { path: "net/ipv4/nosuch".into(), value: "1".into() };
+        let e = HostError::Step { place: "client".into(), step, source: io::Error::from_raw_os_error(2) };
+        assert!(
+            e.to_string().ends_with("ENOENT (this kernel has no such setting for a host: check its name)")
+        );
     }
 }

@@ -321,9 +321,14 @@ impl Pump {
         let way = row.direction.index();
         self.totals.frames[way].fetch_add(1, Relaxed);
         self.totals.octets[way].fetch_add(row.len.into(), Relaxed);
-        if let Fate::Dropped { by } = &row.fate {
-            self.totals.dropped[way].fetch_add(1, Relaxed);
-            self.totals.note_drop(by, way);
+        match &row.fate {
+            // What was for a router itself has got where it should.
+            Fate::Dropped { by: Rule::ForRouter { .. } } => {}
+            Fate::Dropped { by } => {
+                self.totals.dropped[way].fetch_add(1, Relaxed);
+                self.totals.note_drop(by, way);
+            }
+            _ => {}
         }
         self.totals.last.store(row.at.as_nanos(), Relaxed);
     }

@@ -21,8 +21,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
-/// How long an item is held back so that one stamped earlier can still arrive.
-const HOLD: Duration = Duration::from_millis(4);
+/// How long an item is held back so that one stamped earlier can still arrive: some turns of a busy machine's scheduler,
+/// and less than a person notices.
+const HOLD: Duration = Duration::from_millis(50);
 /// Items that may wait between the emitters and the sink.
 const CAPACITY: usize = 1 << 14;
 /// Emitters number their events from here; whoever shows them gives final numbers.
@@ -248,7 +249,8 @@ impl Stage {
                 Err(RecvTimeoutError::Disconnected) => true,
             };
             let waiting = self.waits.iter().map(|(_, since)| *since).min().unwrap_or(Time::MAX);
-            let ripe = if gone { Time::MAX } else { waiting.min(self.clock.now() - HOLD) };
+            let hold = if self.heap.len() < CAPACITY { HOLD } else { Duration::ZERO };
+            let ripe = if gone { Time::MAX } else { waiting.min(self.clock.now() - hold) };
             if self.release(ripe, sink)? == Flow::Stop {
                 return Ok(Played::Enough);
             }

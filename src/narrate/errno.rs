@@ -1,6 +1,6 @@
 //! What an error number means, and where it was decided.
 
-use crate::model::{Call, Cite, SocketKind};
+use crate::model::{Call, Cite, SocketKind, SocketOption};
 
 /// Why a system call failed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -21,7 +21,18 @@ const fn why(meaning: &'static str, decided: &'static str, cite: Cite) -> Option
 /// unknown) and the call that gave it. `None` for a name that layerlab has no words for.
 pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reason> {
     let udp = kind == Some(SocketKind::Datagram);
+    let congestion = matches!(call, Call::SetOption(SocketOption { name: "TCP_CONGESTION", .. }));
     match name {
+        "ENOENT" if congestion => why(
+            "no congestion control of that name is here; `layerlab doctor` lists those that are",
+            "API: your kernel",
+            Cite::man("tcp(7)"),
+        ),
+        "EPERM" if congestion => why(
+            "that one needs privilege: net.ipv4.tcp_allowed_congestion_control lists those for everybody",
+            "API: your kernel",
+            Cite::man("tcp(7)"),
+        ),
         "ECONNREFUSED" if udp => why(
             "an earlier datagram found no socket at that port; UDP tells it one call late",
             "L3: an ICMP port-unreachable message; your kernel kept it for this call",

@@ -4,16 +4,20 @@
 use crate::model::{ArpOperation, Call};
 use crate::model::{
     Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
-    SocketKind, TcpFlags, TcpNote, Time, What,
+    SocketKind, Tcp, TcpFlags, TcpNote, Time, What,
 };
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
 /// How many frames are remembered.
 const FRAMES: usize = 8_192;
 /// How many landmarks are remembered, and how many open sockets a side.
 const LANDMARKS: usize = 1_024;
+
+/// Linux's shortest retransmission timeout (TCP_RTO_MIN).
+const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A map that forgets its oldest entry when it is full.
 #[derive(Debug)]
@@ -51,6 +55,8 @@ enum Arrival {
     Unknown,
     /// The far host gets it then.
     At(Time),
+    /// The far host gets it damaged, by this rule; whether it takes it depends on where.
+    Damaged(Rule),
     /// It was dropped, by this rule.
     Never(Rule),
 }
@@ -59,6 +65,10 @@ enum Arrival {
 struct Frame {
     /// Source and destination port, where the frame has them.
     ports: Option<(u16, u16)>,
+    /// When the wire read it.
+    at: Time,
+    /// Of a segment: its sequence number and length.
+    numbers: Option<(u32, u32)>,
     arrival: Arrival,
 }
 
@@ -117,11 +127,13 @@ impl Memory {
         match &event.what {
             What::Frame(seen) => self.learn_frame(event.at, seen),
             What::Fate(row) => {
-                let first = row.fate.deliveries().map(|d| d.at).min();
-                let arrival = match (&row.fate, first) {
-                    (Fate::Dropped { by }, _) => Arrival::Never(by.clone()),
-                    (_, Some(at)) => Arrival::At(at),
-                    (_, None) => Arrival::Unknown,
+                let whole = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at).min();
+                let damage = row.fate.deliveries().find_map(|d| d.corrupted.as_ref());
+                let arrival = match (&row.fate, whole, damage) {
+                    (Fate::Dropped { by }, ..) => Arrival::Never(by.clone()),
+                    (_, Some(at), _) => Arrival::At(at),
+                    (_, None, Some((_, rule))) => Arrival::Damaged(rule.clone()),
+                    (_, None, None) => Arrival::Unknown,
                 };
                 if let Some(f) = self.frames.map.get_mut(&row.id) {
                     f.arrival = arrival;
@@ -169,7 +181,7 @@ impl Memory {
     }
 
     fn learn_frame(&mut self, at: Time, seen: &Seen) {
-        let mut ports = None;
+        let (mut ports, mut numbers) = (None, None);
         match &seen.packet {
             Packet::Arp(arp) => match arp.operation {
                 ArpOperation::Request => {
@@ -186,6 +198,7 @@ impl Memory {
             Packet::Ip(_, Carried::Udp(udp)) => ports = Some((udp.source_port, udp.destination_port)),
             Packet::Ip(_, Carried::Tcp(tcp)) => {
                 ports = Some((tcp.source_port, tcp.destination_port));
+                numbers = Some((tcp.seq, tcp.len));
                 let mark = |what| Sighting {
                     what,
                     at,
@@ -221,7 +234,7 @@ impl Memory {
             }
             _ => {}
         }
-        self.frames.insert(seen.id, Frame { ports, arrival: Arrival::Unknown });
+        self.frames.insert(seen.id, Frame { ports, at, numbers, arrival: Arrival::Unknown });
     }
 
     fn remember(&mut self, mark: Sighting) {
@@ -265,13 +278,35 @@ impl Memory {
                     && m.source_port == peer.port()
                     && socket.local.is_none_or(|l| l.port() == m.destination_port)
                     && m.at >= since
-                    && match self.frames.get(m.frame).map(|f| &f.arrival) {
-                        Some(Arrival::At(at)) => *at <= now,
-                        Some(Arrival::Unknown) => m.at <= now,
-                        Some(Arrival::Never(_)) | None => false,
-                    }
+                    && self.has_arrived(m, now)
             })
             .map(|m| (m.frame, m.what))
+    }
+
+    fn has_arrived(&self, mark: &Sighting, now: Time) -> bool {
+        match self.frames.get(mark.frame).map(|f| &f.arrival) {
+            Some(Arrival::At(at)) => *at <= now,
+            Some(Arrival::Unknown) => mark.at <= now,
+            Some(Arrival::Damaged(_) | Arrival::Never(_)) | None => false,
+        }
+    }
+
+    /// The ICMP message that told the sender of `tcp`, after it had sent `earlier` and before `now`, that a packet of that
+    /// connection was too big.
+    pub(super) fn told_too_big(&self, earlier: FrameId, from: Side, tcp: &Tcp, now: Time) -> Option<FrameId> {
+        let mut since = self.frames.get(earlier)?.at;
+        if self.is_cut_anew(earlier, tcp) {
+            // What the message finds in the sender's queue is cut anew too, though the wire sees it only afterwards.
+            since = since.min(now - SHORTEST_TIMEOUT);
+        }
+        let told = self.landmarks.iter().rev().find(|m| {
+            matches!(m.what, Landmark::Unreachable(IcmpKind::FragmentationNeeded { .. }))
+                && m.direction.to() == from
+                && (m.destination_port, m.source_port) == (tcp.source_port, tcp.destination_port)
+                && m.at >= since
+                && self.has_arrived(m, now)
+        });
+        told.map(|m| m.frame)
     }
 
     /// The frames of the kind that `side` sent in the conversation of `socket`, from `since` on.
@@ -299,7 +334,29 @@ impl Memory {
     pub(super) fn dropped_by(&self, frame: FrameId) -> Option<&Rule> {
         match &self.frames.get(frame)?.arrival {
             Arrival::Never(rule) => Some(rule),
-            Arrival::Unknown | Arrival::At(_) => None,
+            _ => None,
         }
+    }
+
+    /// The rule that damaged every copy of a frame, if the ledger told so.
+    pub(super) fn damaged_by(&self, frame: FrameId) -> Option<&Rule> {
+        match &self.frames.get(frame)?.arrival {
+            Arrival::Damaged(rule) => Some(rule),
+            _ => None,
+        }
+    }
+
+    /// When a frame arrives, where the ledger told so and that is after `now`.
+    pub(super) fn still_under_way(&self, frame: FrameId, now: Time) -> Option<Time> {
+        match self.frames.get(frame)?.arrival {
+            Arrival::At(at) if at > now => Some(at),
+            _ => None,
+        }
+    }
+
+    /// Whether a segment begins or ends elsewhere than the earlier one whose octets it has.
+    pub(super) fn is_cut_anew(&self, earlier: FrameId, tcp: &Tcp) -> bool {
+        let numbers = self.frames.get(earlier).and_then(|f| f.numbers);
+        numbers.is_some_and(|numbers| numbers != (tcp.seq, tcp.len))
     }
 }

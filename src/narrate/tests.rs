@@ -7,7 +7,9 @@ mod tales;
 use super::text::columns;
 use super::{Json, Models, Style, TcpInfoShow, Timeline};
 use crate::model::{Backend, Event, Evidence, Fate, Flow, Outcome, Packet, Rule, Run, Sink, Time, What};
-use crate::model::{Carried, TcpFlags, TcpState};
+use crate::model::{
+    Call, Carried, Delivery, Direction, FrameId, Icmp, IcmpKind, Returned, Side, TcpFlags, TcpNote, TcpState,
+};
 use fixture::Tale;
 use proptest::prelude::*;
 use std::io;
@@ -188,6 +190,71 @@ fn a_closed_pipe_ends_the_run_without_an_error() {
         assert_eq!(flows.last(), Some(&Flow::Stop));
         sink.finish(&tale.outcome(1)).unwrap();
     }
+}
+
+#[test]
+fn calls_that_overlap_are_told_in_time_order() {
+    let mut t = Tale::new(0);
+    let first = t.call(10, Side::Server, Some(3), Call::Recv { size: 9 });
+    let second = t.call(20, Side::Client, Some(4), Call::Recv { size: 9 });
+    t.back(30, first, Ok(Returned::Octets(0)));
+    t.udp(40, Direction::ToServer, 5);
+    t.back(50, second, Ok(Returned::Octets(0)));
+    let mut sink = Timeline::new(Vec::new(), Style::default());
+    for e in &t.events {
+        sink.event(e).unwrap();
+    }
+    let text = String::from_utf8(sink.into_inner()).unwrap();
+    let starts: Vec<&str> = text.lines().filter(|l| l.starts_with("    0.0")).map(|l| &l[4..9]).collect();
+    assert_eq!(starts, ["0.020", "0.030", "0.040", "0.050"], "{text}");
+}
+
+/// What is said of a repeated segment: the first has this fate, and this happens in between.
+fn retransmission(fate: Fate, len: u32, between: impl Fn(&mut Tale, FrameId)) -> String {
+    let mut t = Tale::new(1);
+    let segment =
+        |len, notes: &[TcpNote]| fixture::segment(Direction::ToServer, TcpFlags::ACK, 1, Some(1), len, notes);
+    let of = t.tcp(1_000, Direction::ToServer, segment(1448, &[]), Some(fate));
+    between(&mut t, of);
+    let note = TcpNote::Retransmission { of, duplicate_acks: 0, needless: false };
+    t.tcp(9_000, Direction::ToServer, segment(len, &[note]), None);
+    let mut narrator = super::Narrator::new(super::Glyphs::ASCII);
+    let told: Vec<String> = t.events.iter().map(|e| narrator.tell(e).to_string()).collect();
+    told[told.len() - 2].clone()
+}
+
+#[test]
+fn a_retransmission_has_the_cause_that_was_seen() {
+    let delivery = |ms| Delivery::plain(Time::from_millis(ms));
+    let early = retransmission(Fate::Delivered(delivery(20)), 1448, |_, _| {});
+    assert!(
+        early.contains("the same numbers as #1; #1 is still on its way and arrives at 20.000"),
+        "{early}"
+    );
+    let damaged = Delivery { corrupted: Some((300, Rule::Random(0.05))), ..delivery(2) };
+    let again = retransmission(Fate::Delivered(damaged), 1448, |_, _| {});
+    assert!(again.contains("because #1 was damaged: corrupt 5% (random)"), "{again}");
+
+    let too_big = || Fate::Dropped { by: Rule::Mtu { mtu: 1200, icmp: true } };
+    let told = |t: &mut Tale, of| {
+        let kind = IcmpKind::FragmentationNeeded { mtu: 1200 };
+        let icmp = Icmp {
+            v6: false,
+            kind_number: 3,
+            code: 4,
+            kind,
+            about: Some(of),
+            echo: None,
+            checksum_good: None,
+        };
+        let packet = Packet::Ip(fixture::ip(Direction::ToClient, 576), Carried::Icmp(icmp));
+        t.frame(2_000, Direction::ToClient, 590, packet, None);
+    };
+    let smaller = retransmission(too_big(), 1148, told);
+    assert!(smaller.contains("retransmission: octets that were in #1"), "{smaller}");
+    assert!(smaller.contains("inferred: #2 told its sender") && !smaller.contains("timer"), "{smaller}");
+    let silent = retransmission(too_big(), 1448, |_, _| {});
+    assert!(silent.contains("so a timer of its sender ran out"), "{silent}");
 }
 
 #[test]

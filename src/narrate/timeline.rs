@@ -148,7 +148,15 @@ impl<W: Write> Timeline<W> {
                 _ => old.is_none_or(|old| changed(&old, info)),
             },
         };
-        wanted.then(|| tcp_info(info))
+        let closing = [TcpState::FinWait1, TcpState::FinWait2, TcpState::Closing];
+        wanted.then(|| {
+            let mut words = tcp_info(info);
+            // Linux keeps TIME-WAIT in a small record of its own; what is left of the socket says CLOSED.
+            if info.state == TcpState::Closed && old.is_some_and(|old| closing.contains(&old.state)) {
+                words.push_str(" (the socket; TIME-WAIT, if any, is kept apart)");
+            }
+            words
+        })
     }
 
     fn print(&mut self, block: &Block) -> io::Result<Flow> {
@@ -225,15 +233,10 @@ impl<W: Write> Timeline<W> {
         }
     }
 
-    /// Prints the held calls: all of them, or those before `until`.
-    fn flush_calls(&mut self, until: Option<EventId>) -> io::Result<Flow> {
-        while let Some((id, _)) = self.calls.front() {
-            if Some(*id) == until {
-                break;
-            }
-            if let Some((_, block)) = self.calls.pop_front()
-                && self.print(&block)? == Flow::Stop
-            {
+    /// Prints the held calls.
+    fn flush_calls(&mut self) -> io::Result<Flow> {
+        while let Some((_, block)) = self.calls.pop_front() {
+            if self.print(&block)? == Flow::Stop {
                 return Ok(Flow::Stop);
             }
         }
@@ -249,18 +252,16 @@ impl<W: Write> Timeline<W> {
                     return Ok(Flow::Stop);
                 }
                 self.calls.push_back((event.id, block));
-                if self.calls.len() > HELD { self.flush_calls(None) } else { Ok(Flow::Continue) }
+                if self.calls.len() > HELD { self.flush_calls() } else { Ok(Flow::Continue) }
             }
             What::Returned { .. } => {
                 if self.flush_frame()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
-                let held = event.cause.filter(|c| self.calls.iter().any(|(id, _)| id == c));
-                if self.flush_calls(held)? == Flow::Stop {
+                // Its own beginning says nothing more; others, earlier or later, came before this moment.
+                self.calls.retain(|(id, _)| Some(*id) != event.cause);
+                if self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
-                }
-                if held.is_some() {
-                    self.calls.pop_front();
                 }
                 self.bytes(event, &mut block);
                 if let Some(line) = self.info(event) {
@@ -282,7 +283,7 @@ impl<W: Write> Timeline<W> {
                 self.print(&block)
             }
             What::Frame(_) => {
-                if self.flush_frame()? == Flow::Stop || self.flush_calls(None)? == Flow::Stop {
+                if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
                 self.bytes(event, &mut block);
@@ -300,13 +301,13 @@ impl<W: Write> Timeline<W> {
                     }
                     return if own { self.flush_frame() } else { Ok(Flow::Continue) };
                 }
-                if self.flush_frame()? == Flow::Stop || self.flush_calls(None)? == Flow::Stop {
+                if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
                 self.print(&block)
             }
             What::Wire(_) | What::Connections(_) => {
-                if self.flush_frame()? == Flow::Stop || self.flush_calls(None)? == Flow::Stop {
+                if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
                 self.print(&block)
@@ -403,7 +404,7 @@ impl<W: Write> Sink for Timeline<W> {
         // Nobody is asked to step through what comes after the end.
         self.step = None;
         self.flush_frame()?;
-        self.flush_calls(None)?;
+        self.flush_calls()?;
         let text = heading::outcome(outcome, &self.style);
         self.write(&text).map(|_| ())
     }

@@ -58,6 +58,12 @@ pub enum ServeError {
         /// The address asked for.
         address: SocketAddr,
     },
+    /// The system has no such congestion control.
+    #[error("no congestion control {name:?} is here: `layerlab doctor` lists those that are")]
+    NoCongestionControl {
+        /// The name asked for.
+        name: String,
+    },
     /// Any other call that failed while the server was set up or waited.
     #[error("{call}() failed: {source}")]
     Call {

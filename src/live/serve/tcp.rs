@@ -409,7 +409,14 @@ fn listen<W: Watch>(options: &TcpServe, watch: &mut W) -> Result<Socket, ServeEr
     // Urgent octets stay in the stream (RFC 6093 s5), so that an echo is whole. Inherited by accept().
     set("SO_OOBINLINE", "1", &|s| s.set_out_of_band_inline(true))?;
     if let Some(name) = &options.congestion {
-        set("TCP_CONGESTION", &format!("\"{name}\""), &|s| sockopt::set_congestion(s, name))?;
+        set("TCP_CONGESTION", &format!("\"{name}\""), &|s| sockopt::set_congestion(s, name)).map_err(
+            |error| match error {
+                ServeError::Call { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                    ServeError::NoCongestionControl { name: name.clone() }
+                }
+                error => error,
+            },
+        )?;
     }
     let mut call = |call: Call, run: &dyn Fn(&Socket) -> io::Result<Returned>| {
         let began = watch.now();

@@ -32,11 +32,11 @@ pub(in super::super) fn rule_words(rule: &Rule, doing: Doing, ascii: bool) -> St
         Rule::GilbertElliott { bad } => {
             format!("{word}, Gilbert-Elliott in its {} state (random)", if *bad { "bad" } else { "good" })
         }
-        Rule::QueueFull { limit } => format!("its queue was full (limit {limit} frames)"),
+        Rule::QueueFull { limit } => format!("the queue was full (limit {limit} frames)"),
         Rule::Script(line) => format!("script '{}'", safe(line, ascii)),
-        Rule::Cut => "it is cut".to_owned(),
-        Rule::Mtu { mtu, icmp: true } => format!("larger than its MTU of {mtu}; ICMP goes back"),
-        Rule::Mtu { mtu, icmp: false } => format!("larger than its MTU of {mtu}, and no ICMP: a black hole"),
+        Rule::Cut => "the wire was cut".to_owned(),
+        Rule::Mtu { mtu, icmp: true } => format!("larger than the MTU of {mtu}; ICMP goes back"),
+        Rule::Mtu { mtu, icmp: false } => format!("larger than the MTU of {mtu}, and no ICMP: a black hole"),
         Rule::TtlExceeded { hop } => format!("no TTL left at router {hop}"),
         Rule::ForRouter { hop } => format!("it was for router {hop} itself"),
     }

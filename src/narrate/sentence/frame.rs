@@ -1,11 +1,11 @@
 //! Frames: their fields, and what they are in their conversation.
 
-use super::super::text::{count, preview};
+use super::super::text::{count, ms, preview};
 use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
-    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Icmp, IcmpKind, Ip, Malformed, Packet, Place,
-    Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Heading, Icmp, IcmpKind, Ip, Malformed, Packet,
+    Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
 use std::net::IpAddr;
 
@@ -265,7 +265,7 @@ fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
             draft.meaning(rfc("3.4"), "a gap: octets before it were not seen yet");
         }
         TcpNote::FirstFin => {
-            draft.meaning(rfc("3.6"), "first FIN: this side sends no more, but still reads");
+            draft.meaning(rfc("3.6"), "first FIN: this side sends no more; the other still may");
         }
         TcpNote::SecondFin => draft.meaning(rfc("3.6"), "second FIN: now both directions are ended"),
         TcpNote::ZeroWindow => draft.meaning(rfc("3.8.6"), "window 0: this side has no room left"),
@@ -282,10 +282,16 @@ fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
 
 fn retransmission(draft: &mut Draft<'_>, tcp: &Tcp, of: FrameId, duplicate_acks: u32, needless: bool) {
     let ascii = draft.glyphs.ascii;
-    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: the same numbers as {of}"));
-    if let Some(rule) = draft.memory.dropped_by(of) {
-        let text = format!("because {of} was dropped: {}", rule_words(rule, Doing::Loss, ascii));
-        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
+    let (memory, now) = (draft.memory, draft.event.at);
+    let what = if memory.is_cut_anew(of, tcp) { "octets that were in" } else { "the same numbers as" };
+    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: {what} {of}"));
+    let mut ledger = |text| draft.note(NoteKind::Why, Evidence::Ledger, None, text);
+    if let Some(rule) = memory.dropped_by(of) {
+        ledger(format!("because {of} was dropped: {}", rule_words(rule, Doing::Loss, ascii)));
+    } else if let Some(rule) = memory.damaged_by(of) {
+        ledger(format!("because {of} was damaged: {}", rule_words(rule, Doing::Corrupt, ascii)));
+    } else if let Some(at) = memory.still_under_way(of, now) {
+        ledger(format!("{of} is still on its way and arrives at {}: nothing was lost", ms(at)));
     } else if needless {
         draft.note(
             NoteKind::Why,
@@ -294,13 +300,21 @@ fn retransmission(draft: &mut Draft<'_>, tcp: &Tcp, of: FrameId, duplicate_acks:
             format!("{of} had reached the host; this was not for a loss on the wire"),
         );
     }
-    match duplicate_acks {
-        0 => {
+    let told = match draft.event.heading {
+        Heading::Toward(direction) => memory.told_too_big(of, direction.from(), tcp, now),
+        Heading::Local => None,
+    };
+    match (duplicate_acks, told) {
+        (0, Some(icmp)) => {
+            let text = format!("inferred: {icmp} told its sender that packets must be smaller");
+            draft.note(NoteKind::Why, Evidence::Inferred, None, text);
+        }
+        (0, None) => {
             let seen = if tcp.flags.has(TcpFlags::SYN) { "no answer came" } else { "no duplicate ACK came" };
             let text = format!("inferred: {seen}, so a timer of its sender ran out");
             draft.note(NoteKind::Why, Evidence::Inferred, None, text);
         }
-        n => {
+        (n, _) => {
             let text = format!("{} came before it", count(n.into(), "duplicate ACK"));
             draft.note(NoteKind::Why, Evidence::Frame, None, text);
         }
