@@ -55,8 +55,21 @@ fn text(survey: &Survey) -> String {
     out
 }
 
+/// A finding in at most 80 columns. Commands and addresses, which begin with a space, stay whole for copying.
 fn line(out: &mut String, name: &str, text: &str) {
-    out.push_str(format!("{name:12} {text}").trim_end());
+    let mut line = format!("{name:12}");
+    if text.starts_with(' ') {
+        line.push_str(&format!(" {text}"));
+    } else {
+        for word in text.split(' ') {
+            if line.len() + 1 + word.len() > 80 {
+                out.push_str(line.trim_end());
+                line = format!("\n{:14}", "");
+            }
+            line.push_str(&format!(" {word}"));
+        }
+    }
+    out.push_str(line.trim_end());
     out.push('\n');
 }
 
@@ -152,4 +165,20 @@ fn as_json(survey: &Survey) -> Value {
         "unavailable": unavailable,
         "parameter_remedies": remedies(survey.parameter_remedies()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_but_commands_stay_whole() {
+        let mut out = String::new();
+        line(&mut out, "namespaces", &"no: a limit is reached ".repeat(9));
+        assert!(out.lines().count() > 2 && out.lines().all(|l| l.len() <= 80), "{out}");
+        assert!(out.lines().skip(1).all(|l| l.starts_with("               ")), "{out}");
+        let mut out = String::new();
+        line(&mut out, "", &format!("  {}", "sudo something ".repeat(9)));
+        assert_eq!(out.lines().count(), 1);
+    }
 }

@@ -34,9 +34,9 @@ mod linux {
     use super::{Datagram, PathMtu};
     use crate::host::sys;
     use crate::model::{TcpInfo, TcpState};
-    use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery};
+    use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
     use rustix::net::{RecvFlags, recvfrom};
-    use socket2::Socket;
+    use socket2::{Domain, Socket};
     use std::io;
     use std::net::SocketAddr;
     use std::os::fd::AsFd;
@@ -120,12 +120,21 @@ mod linux {
         Ok(sockopt::ip_mtu(socket)?)
     }
 
-    /// Sets what the sender does about the path MTU.
+    /// Sets what the sender does about the path MTU; an IPv6 socket has an option of its own for it (ipv6(7)).
     ///
     /// # Errors
     ///
     /// The kernel's.
     pub fn set_path_mtu_discovery(socket: &Socket, how: PathMtu) -> io::Result<()> {
+        if socket.domain()? == Domain::IPV6 {
+            let how = match how {
+                PathMtu::Dont => Ipv6PathMtuDiscovery::DONT,
+                PathMtu::Want => Ipv6PathMtuDiscovery::WANT,
+                PathMtu::Do => Ipv6PathMtuDiscovery::DO,
+                PathMtu::Probe => Ipv6PathMtuDiscovery::PROBE,
+            };
+            return Ok(sockopt::set_ipv6_mtu_discover(socket, how)?);
+        }
         let how = match how {
             PathMtu::Dont => Ipv4PathMtuDiscovery::DONT,
             PathMtu::Want => Ipv4PathMtuDiscovery::WANT,

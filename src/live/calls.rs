@@ -61,35 +61,39 @@ pub enum Setting {
         /// Probes before the connection is given up.
         count: u32,
     },
-    /// `IP_MTU_DISCOVER` set to `IP_PMTUDISC_DO`: never fragment.
+    /// `IP_MTU_DISCOVER` set to `IP_PMTUDISC_DO` (or their namesakes of IPv6): never fragment.
     DontFragment,
 }
 
 impl Setting {
-    fn told(&self) -> SocketOption {
+    /// The option by its own name; that differs between IPv4 and IPv6.
+    fn told(&self, ipv6: bool) -> SocketOption {
         let (name, value) = match self {
             Setting::NoDelay(on) => ("TCP_NODELAY", u8::from(*on).to_string()),
             Setting::ReuseAddr(on) => ("SO_REUSEADDR", u8::from(*on).to_string()),
             Setting::ReceiveBuffer(size) => ("SO_RCVBUF", size.to_string()),
             Setting::SendBuffer(size) => ("SO_SNDBUF", size.to_string()),
             Setting::ResetOnClose => ("SO_LINGER", "{1, 0}".to_owned()),
+            Setting::Ttl(hops) if ipv6 => ("IPV6_UNICAST_HOPS", hops.to_string()),
             Setting::Ttl(ttl) => ("IP_TTL", ttl.to_string()),
             Setting::Congestion(name) => ("TCP_CONGESTION", format!("\"{name}\"")),
             Setting::KeepAlive { idle, interval, count } => {
                 ("SO_KEEPALIVE", format!("1, idle {idle:?}, interval {interval:?}, count {count}"))
             }
+            Setting::DontFragment if ipv6 => ("IPV6_MTU_DISCOVER", "IPV6_PMTUDISC_DO".to_owned()),
             Setting::DontFragment => ("IP_MTU_DISCOVER", "IP_PMTUDISC_DO".to_owned()),
         };
         SocketOption { name, value }
     }
 
-    fn apply(&self, socket: &Socket) -> io::Result<()> {
+    fn apply(&self, socket: &Socket, ipv6: bool) -> io::Result<()> {
         match self {
             Setting::NoDelay(on) => socket.set_tcp_nodelay(*on),
             Setting::ReuseAddr(on) => socket.set_reuse_address(*on),
             Setting::ReceiveBuffer(size) => socket.set_recv_buffer_size(*size),
             Setting::SendBuffer(size) => socket.set_send_buffer_size(*size),
             Setting::ResetOnClose => socket.set_linger(Some(Duration::ZERO)),
+            Setting::Ttl(hops) if ipv6 => socket.set_unicast_hops_v6(*hops),
             Setting::Ttl(ttl) => socket.set_ttl_v4(*ttl),
             Setting::Congestion(name) => sockopt::set_congestion(socket, name),
             Setting::KeepAlive { idle, interval, count } => socket.set_tcp_keepalive(
@@ -133,7 +137,7 @@ impl Program {
         match made {
             Ok(socket) => {
                 let fd = descriptor(&socket);
-                Ok(Traced { socket, fd, kind, program: self.clone() })
+                Ok(Traced { socket, fd, kind, ipv6: family.is_ipv6(), program: self.clone() })
             }
             Err(source) => Err(CallError { side: self.side, call, source }),
         }
@@ -200,6 +204,7 @@ pub struct Traced {
     socket: Socket,
     fd: i32,
     kind: SocketKind,
+    ipv6: bool,
     program: Program,
 }
 
@@ -250,7 +255,8 @@ impl Traced {
     /// # Errors
     /// [`CallError`], as for every call here.
     pub fn set(&self, setting: &Setting) -> Result<(), CallError> {
-        self.traced(Call::SetOption(setting.told()), |s| setting.apply(s), |()| (Returned::Done, None))
+        let call = Call::SetOption(setting.told(self.ipv6));
+        self.traced(call, |s| setting.apply(s, self.ipv6), |()| (Returned::Done, None))
     }
 
     /// `bind()`; gives the address that the kernel then shows.
@@ -308,7 +314,7 @@ impl Traced {
             |(socket, peer)| (Returned::Accepted { fd: descriptor(socket), peer: *peer }, None),
         )?;
         let fd = descriptor(&socket);
-        Ok((Traced { socket, fd, kind: self.kind, program: self.program.clone() }, peer))
+        Ok((Traced { socket, fd, kind: self.kind, ipv6: self.ipv6, program: self.program.clone() }, peer))
     }
 
     /// `send()`; gives how many octets the kernel took.
@@ -502,4 +508,24 @@ fn local(socket: &Socket) -> io::Result<SocketAddr> {
 
 fn inet(address: &SockAddr) -> io::Result<SocketAddr> {
     address.as_socket().ok_or_else(|| io::Error::other("the kernel gave an address that is not an IP one"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn an_option_is_that_of_the_sockets_family() {
+        let both = [(Setting::Ttl(9), "IPV6_UNICAST_HOPS"), (Setting::DontFragment, "IPV6_MTU_DISCOVER")];
+        let socket = Socket::new(Domain::IPV6, Type::DGRAM, None);
+        for (setting, name) in both {
+            assert_eq!(setting.told(true).name, name);
+            // A kernel may have been started without IPv6.
+            if let Ok(socket) = &socket {
+                setting.apply(socket, true).unwrap();
+            }
+        }
+        assert!(socket.is_err() || socket.is_ok_and(|s| s.unicast_hops_v6().unwrap() == 9));
+    }
 }

@@ -44,7 +44,7 @@ pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reaso
             Cite::rfc(9293, "3.5.2"),
         ),
         "EHOSTUNREACH" => why(
-            "no way to that host: nobody answered ARP, or a router said so by ICMP",
+            "no way to that host: nobody answered ARP (IPv6: neighbor discovery), or a router said so by ICMP",
             "L2/3: below TCP and UDP, which only pass it on",
             Cite::rfc(1122, "2.3.2.2"),
         ),

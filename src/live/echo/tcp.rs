@@ -223,7 +223,7 @@ impl TcpEcho {
         let mut collected = BytesMut::new();
         let mut sizes = self.messages.list.iter().map(Bytes::len);
         let mut awaited = sizes.next().unwrap_or(0);
-        loop {
+        'conversation: loop {
             if self.closes_first == Side::Server && ending.received >= expected && !self.half_close {
                 break;
             }
@@ -240,11 +240,13 @@ impl TcpEcho {
             } else if self.whole {
                 collected.extend_from_slice(&got);
                 while awaited > 0 && collected.len() >= awaited {
-                    self.answer(&connection, collected.split_to(awaited).freeze(), ending);
+                    if !self.answer(&connection, collected.split_to(awaited).freeze(), ending) {
+                        break 'conversation;
+                    }
                     awaited = sizes.next().unwrap_or(0);
                 }
-            } else {
-                self.answer(&connection, got, ending);
+            } else if !self.answer(&connection, got, ending) {
+                break;
             }
         }
         if self.closes_first == Side::Server && self.reset {
@@ -253,11 +255,15 @@ impl TcpEcho {
         connection.close();
     }
 
-    fn answer(&self, connection: &Traced, octets: Bytes, ending: &mut Ending) {
+    /// Whether it could be sent. A client that sends more than all buffers hold before it reads leaves both sides waiting
+    /// for each other; the first whose patience is over must give up, or they would wait again with every call.
+    fn answer(&self, connection: &Traced, octets: Bytes, ending: &mut Ending) -> bool {
         let len = octets.len();
-        if ending.note(connection.send_all(&octets)).is_some() {
+        let sent = ending.note(connection.send_all(&octets)).is_some();
+        if sent {
             ending.sent += len;
         }
+        sent
     }
 
     /// One connection from its beginning to its end. `connected` is dropped when connect() came back.
@@ -393,4 +399,36 @@ fn rebind(program: &Program, at: SocketAddr, reuse: bool) -> Called<()> {
     })();
     again.close();
     result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Topology;
+    use crate::live::loopback;
+    use crate::live::setup::Setup;
+    use crate::model::NullSink;
+    use crate::wire::Spec;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn sides_that_wait_for_each_other_give_up() {
+        let message = crate::live::echo::Messages::new(&[], 1, Some(50_000_000), Duration::ZERO);
+        let setup = Setup {
+            command: String::new(),
+            system: String::new(),
+            topology: Topology::default(),
+            wire: Spec::default(),
+            seed: 0,
+            port: 7,
+            patience: Duration::from_millis(300),
+            listening: false,
+        };
+        let stop = AtomicBool::new(false);
+        let began = Instant::now();
+        let ended = loopback::run(&TcpEcho::new(message), &setup, false, &mut NullSink, &stop).unwrap();
+        assert_eq!(ended.client.echoed, 0);
+        assert!(!ended.server.failures.is_empty() && !ended.client.failures.is_empty(), "{ended:?}");
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
 }

@@ -378,6 +378,7 @@ fn option_meaning(option: &SocketOption) -> Option<(&'static str, Cite)> {
         "SO_KEEPALIVE" => ("your kernel will ask a silent peer whether it lives", Cite::rfc(9293, "3.8.4")),
         "TCP_CONGESTION" => ("which algorithm moves the congestion window", Cite::man("tcp(7)")),
         "IP_TTL" => ("how many routers a packet may pass", Cite::man("ip(7)")),
+        "IPV6_UNICAST_HOPS" => ("how many routers a packet may pass", Cite::man("ipv6(7)")),
         _ => return None,
     })
 }

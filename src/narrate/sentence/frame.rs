@@ -375,6 +375,14 @@ fn icmp_words(draft: &mut Draft<'_>, icmp: &Icmp) -> String {
             about(draft, Cite::rfc(1122, "3.3.2"), "a fragment never came; the rest is thrown away");
             format!("{name} {number} reassembly time exceeded")
         }
+        // RFC 4861 s4.3, s4.4
+        IcmpKind::Other if icmp.v6 && icmp.kind_number == 135 => {
+            draft.once("ndp", NoteKind::Meaning, None, "IPv6 asks for a MAC so, where IPv4 has ARP");
+            format!("{name} {number} neighbor solicitation")
+        }
+        IcmpKind::Other if icmp.v6 && icmp.kind_number == 136 => {
+            format!("{name} {number} neighbor advertisement")
+        }
         IcmpKind::Other => format!("{name} {number}"),
     }
 }
