@@ -453,6 +453,11 @@ def dropped(case, frame):
     return case.fates[frame]["fate"] == "dropped"
 
 
+def damaged(case, frame):
+    deliveries = case.fates[frame]["deliveries"]
+    return bool(deliveries) and all("corrupted" in delivery for delivery in deliveries)
+
+
 def icmp_error(case, frame):
     return case.row[frame].has("icmp.type", "icmpv6.type")
 
@@ -477,6 +482,9 @@ WORDS = [
     (r"the peer's FIN was frame #(\d+)", has_flag("FIN")),
     (r"the RST is frame #(\d+)", has_flag("RST")),
     (r"because #(\d+) was dropped", dropped),
+    (r"because #(\d+) was damaged", damaged),
+    (r"#(\d+) is still on its way and arrives at", lambda case, frame: not dropped(case, frame)),
+    (r"inferred: #(\d+) told its sender that packets must be smaller", icmp_error),
     (r"it came in frame #(\d+), for an earlier datagram", icmp_error),
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
     # These tell typed facts, which `facts` has judged.
@@ -484,6 +492,7 @@ WORDS = [
     (r"answers #(\d+)", judged_as_fact),
     (r"acknowledges all up to #(\d+)", judged_as_fact),
     (r"the same numbers? as #(\d+)", judged_as_fact),
+    (r"octets that were in #(\d+)", judged_as_fact),
     (r"about #(\d+)", judged_as_fact),
     (r"#(\d+) had reached the host; this was not for a loss", lambda case, frame: not dropped(case, frame)),
 ]
