@@ -36,7 +36,11 @@ fn control(icmp: &Icmp) -> Cite {
         (true, IcmpKind::PortUnreachable | IcmpKind::HostUnreachable) => Cite::rfc(4443, "3.1"),
         (true, IcmpKind::FragmentationNeeded { .. }) => Cite::rfc(4443, "3.2"),
         (true, IcmpKind::TtlExceeded | IcmpKind::ReassemblyTimeExceeded) => Cite::rfc(4443, "3.3"),
-        (true, IcmpKind::Other) => Cite::rfc(4443, ""),
+        (true, IcmpKind::Other) => match icmp.kind_number {
+            135 => Cite::rfc(4861, "4.3"),
+            136 => Cite::rfc(4861, "4.4"),
+            _ => Cite::rfc(4443, ""),
+        },
     }
 }
 

@@ -130,7 +130,7 @@ mod tests {
             "the wire, 1.5 s:\n  \
                to-server  10 frames, 1000 octets, 3 dropped\n             \
                           2: loss 5% (random)\n             \
-                          1: it is cut\n  \
+                          1: the wire was cut\n  \
                to-client  1 frame, 66 octets, 0 dropped\n"
         );
     }
