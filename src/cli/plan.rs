@@ -29,9 +29,14 @@ pub(crate) enum Ground {
     },
 }
 
-/// Decides where to run, and enters the user namespace where that is needed. `absent_host`: the experiment needs an
-/// address that no host has. Call it before any thread is started.
-pub(crate) fn ground(net: &NetArgs, absent_host: bool) -> anyhow::Result<Ground> {
+/// Decides where to run, and enters the user namespace where that is needed. Call it before any thread
+/// is started.
+pub(crate) fn ground(net: &NetArgs) -> anyhow::Result<Ground> {
+    ground_for(net, false)
+}
+
+/// As [`ground`]; `absent_host`: the experiment needs an address that no host has.
+pub(crate) fn ground_for(net: &NetArgs, absent_host: bool) -> anyhow::Result<Ground> {
     let needs_private = if absent_host { Some("--absent-host") } else { needs_private(net) };
     match net.place.net {
         NetArg::Loopback => {

@@ -26,7 +26,7 @@ pub(crate) struct Where<'a> {
 
 /// Runs it.
 pub(crate) fn run<E: Experiment>(experiment: &E, place: &Where<'_>) -> anyhow::Result<Finished> {
-    let ground = plan::ground(place.net, experiment.absent_host())?;
+    let ground = plan::ground_for(place.net, experiment.absent_host())?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
     run_on(&ground, experiment, place, &stop)
 }

@@ -15,7 +15,7 @@ const TEXT: &str = "hello";
 /// Runs the parts one after the other, each on a fresh network.
 pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
     let net = NetArgs::plain(args.place.clone());
-    let ground = plan::ground(&net, false)?;
+    let ground = plan::ground(&net)?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
     let common = CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: Duration::from_secs(3) };
     let place = Where { net: &net, show: &args.show, common: &common, sysctls: &[] };
