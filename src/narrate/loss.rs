@@ -105,6 +105,9 @@ fn messages(n: u32) -> String {
 
 fn fate(lane: &Told) -> String {
     let came = lane.sent - u32::try_from(lane.missing.len()).unwrap_or(lane.sent).min(lane.sent);
+    if lane.sent == 0 {
+        return "Nothing could be handed over: there was no connection.".to_owned();
+    }
     let mut text = format!("{came} of {} came.", lane.sent);
     if !lane.missing.is_empty() {
         let mut list: Vec<String> = lane.missing.iter().take(LISTED).map(u32::to_string).collect();
@@ -132,8 +135,8 @@ fn fate(lane: &Told) -> String {
             ));
         }
         _ if lane.reordered > 0 => {
-            let (n, ones) = (lane.reordered, if lane.reordered == 1 { "one" } else { "ones" });
-            text.push_str(&format!(" {} came after later {ones}; none waited for another.", messages(n)));
+            let (n, ones) = (lane.reordered, if lane.reordered == 1 { "a later one" } else { "later ones" });
+            text.push_str(&format!(" {} came after {ones}; none waited for another.", messages(n)));
         }
         _ => {}
     }

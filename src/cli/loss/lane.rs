@@ -4,10 +4,11 @@ use super::tags::Tags;
 use crate::capture::{CaptureSink, CutBy, Flush};
 use crate::dissect::Tell;
 use crate::dissect::trace::Trace;
+use crate::live::calls::CallError;
 use crate::live::loss::{Carrier, Haul, Notes, PREFIX, Work};
 use crate::live::private;
 use crate::live::setup::{Finished, RunError, Setup};
-use crate::model::{Event, Fan, Repair, Side, Time, Vantage};
+use crate::model::{Call, Event, Fan, Repair, Side, Time, Vantage};
 use crate::narrate::{Glyphs, Narrator};
 use crate::report::loss::{Gather, Lane, Message, Retransmission, Sample, Transport, Trigger, stream};
 use anyhow::Context;
@@ -94,6 +95,20 @@ fn traced(trace: &Trace, gather: &Gather) -> Vec<Retransmission> {
     each.collect()
 }
 
+/// What went wrong in a program, as a sentence.
+fn failure(error: &CallError, haul: &Haul) -> String {
+    let name = error.errno().map_or("", |errno| errno.name);
+    match (&error.call, name) {
+        (Call::Connect(_), "EINPROGRESS" | "ETIMEDOUT") => {
+            format!("connect() had no answer within {:?}, the time that --wait gives", haul.wait)
+        }
+        (Call::Recv { .. }, "EAGAIN") => {
+            format!("the server had not read everything {:?} after the last send, the time that --wait gives", haul.wait)
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// Lays what the programs noted over what the frames show.
 fn assemble(
     transport: Transport,
@@ -132,6 +147,7 @@ fn assemble(
             }
         }
     }
+    // The server's accept() fails for want of a client: the client's own failure says it all.
     let failures = finished.client.failures.iter().chain(&finished.server.failures);
     Lane {
         transport,
@@ -142,7 +158,7 @@ fn assemble(
         messages,
         retransmissions,
         samples: notes.samples.iter().map(|(at, info)| Sample { at: *at, info: *info }).collect(),
-        failures: failures.map(ToString::to_string).collect(),
+        failures: failures.filter(|e| e.call != Call::Accept).map(|e| failure(e, haul)).collect(),
         outcome: finished.outcome.clone(),
         run: gather.run.unwrap_or_else(|| unreachable!("the run has begun, or an error was returned")),
         frames: gather.frames,

@@ -127,6 +127,16 @@ fn load(args: &LossArgs) -> Load {
     }
 }
 
+fn each_once<T: Clone + PartialEq>(asked: &[T]) -> Vec<T> {
+    let mut once: Vec<T> = Vec::new();
+    for one in asked {
+        if !once.contains(one) {
+            once.push(one.clone());
+        }
+    }
+    once
+}
+
 /// Each lane's transport and programs.
 fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>> {
     let has: Vec<String> = probe::survey().congestion;
@@ -141,7 +151,7 @@ fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>>
     let names: Vec<String> = match (&args.cc[..], args.bulk) {
         ([], None) => vec!["cubic".to_owned()],
         ([], Some(_)) => ["reno", "cubic", "bbr"].map(str::to_owned).into_iter().filter(known).collect(),
-        (names, _) => names.to_vec(),
+        (names, _) => each_once(names),
     };
     let work = match args.bulk {
         Some(octets) => Work::Bulk(octets),
@@ -152,7 +162,7 @@ fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>>
         let journal = Journal::default();
         Haul { carrier, work, settings, under_way, wait: args.wait, journal }
     };
-    let asked: &[LaneArg] = if args.bulk.is_some() { &[LaneArg::Tcp] } else { &args.lanes };
+    let asked = if args.bulk.is_some() { vec![LaneArg::Tcp] } else { each_once(&args.lanes) };
     let mut lanes = Vec::new();
     for lane in asked {
         match lane {

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 /// Messages up to which each one's time is listed.
 const LISTED: usize = 24;
+/// A message handed over later than this after it was due deserves a remark.
+const LATE: Duration = Duration::from_millis(5);
 /// Frames of the ladder before and after what is left out of it.
 const RUNGS: (usize, usize) = (4, 3);
 
@@ -71,7 +73,8 @@ impl Screen {
     ) -> anyhow::Result<()> {
         let scores: Vec<Score> = comparison.lanes.iter().map(Score::of).collect();
         if args.show.json {
-            return Ok(());
+            let mut lines = loss::json::lines(comparison, offered, args.show.ledger).into_iter();
+            return Ok(lines.try_for_each(|line| writeln!(self.out, "{line}"))?);
         }
         let names: Vec<String> = comparison.lanes.iter().map(|l| l.transport.name()).collect();
         if !args.show.quiet {
@@ -86,6 +89,12 @@ impl Screen {
         for lane in &comparison.lanes {
             for failure in &lane.failures {
                 writeln!(self.out, "{}: {failure}", lane.transport.name())?;
+            }
+            let lates = lane.messages.iter().filter_map(|m| Some(m.sent?.since(m.due)));
+            if let Some(late) = lates.max().filter(|late| *late > LATE) {
+                let late = text::millis(late);
+                let text = "This machine handed a message over late, by up to";
+                writeln!(self.out, "{}: {text} {late}: part of its latency", lane.transport.name())?;
             }
         }
         if args.show.quiet || matches!(comparison.load, Load::Bulk { .. }) {

@@ -5,6 +5,7 @@
 
 mod formula;
 mod gather;
+pub mod json;
 mod score;
 pub mod stream;
 pub mod text;

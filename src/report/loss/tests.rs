@@ -136,3 +136,66 @@ fn a_message_that_comes_late_is_reordered_and_a_second_copy_duplicated() {
     let score = Score::of(&lane);
     assert_eq!((score.delivered, score.lost, score.duplicated, score.reordered), (9, 1, 1, 1));
 }
+
+/// The keys of an object and of what it holds, as docs/json.md writes them.
+fn keys(prefix: &str, value: &serde_json::Value, into: &mut std::collections::BTreeSet<String>) {
+    match value {
+        serde_json::Value::Object(map) => {
+            for (key, value) in map {
+                let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+                keys(&name, value, into);
+                into.insert(name);
+            }
+        }
+        serde_json::Value::Array(list) => list.iter().for_each(|v| keys(&format!("{prefix}[]"), v, into)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_page_lists_exactly_the_keys_that_are_written() {
+    let page = include_str!("../../../docs/json.md");
+    let load = Load::Messages { count: 10, size: 10, every: Duration::from_millis(10) };
+    let comparison = Comparison { load, lanes: vec![brick()] };
+    let lines = json::lines(&comparison, [Offered::Independent(0.05), Offered::None], true);
+    for kind in ["comparison", "lane", "message", "retransmission", "frame"] {
+        let mut written = std::collections::BTreeSet::new();
+        lines.iter().filter(|l| l["kind"] == kind).for_each(|line| keys("", line, &mut written));
+        let section = page.split("\n## ").find(|s| s.lines().next() == Some(kind)).expect(kind);
+        let said: std::collections::BTreeSet<String> = section
+            .lines()
+            .filter_map(|line| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned()))
+            .chain(["schema".to_owned(), "kind".to_owned()])
+            .collect();
+        assert_eq!(written, said, "{kind}");
+    }
+}
+
+#[test]
+fn a_table_and_a_picture_fit_and_say_in_words_what_they_show() {
+    let lane = brick();
+    let score = Score::of(&lane);
+    let load = Load::Messages { count: 10, size: 10, every: Duration::from_millis(10) };
+    let offered = [Offered::Independent(0.05), Offered::None];
+    for width in [60, 80] {
+        let look = text::Look { width, ascii: true };
+        let name = lane.transport.name();
+        let column = text::Column { name: &name, score: &score, offered };
+        let table = text::scorecard(&[column, column], &load, look);
+        let dots = text::dots(&name, &lane.messages, Duration::from_millis(96), look);
+        let list = text::list(&name, lane.began, &lane.messages, look);
+        for text in [&table, &dots, &list] {
+            assert!(text.is_ascii());
+            assert!(text.lines().all(|line| line.len() <= width && line.trim_end() == line), "{text}");
+        }
+        assert!(list.contains("2:36 3:116 4:116"), "{list}");
+    }
+    let mut gone = lane.messages.clone();
+    gone[4].received.clear();
+    let look = text::Look { width: 80, ascii: true };
+    let dots = text::dots("UDP", &gone, Duration::from_millis(96), look);
+    // One in the word "lost".
+    assert_eq!(dots.matches('o').count(), 9 + 1, "{dots}");
+    assert_eq!(dots.lines().last().unwrap().trim(), "lost                         X".trim(), "{dots}");
+    assert!(text::list("UDP", lane.began, &gone, look).contains("5:--"));
+}
