@@ -9,6 +9,7 @@ use layerlab::capture::Reader;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use std::fs::{self, File};
+use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 
 type Outcome = Result<(), Failed>;
@@ -16,7 +17,9 @@ type Outcome = Result<(), Failed>;
 const BACKENDS: [&str; 2] = ["tap", "veth"];
 
 /// Each takes its backend.
-const TRIALS: [(&str, fn(&str) -> Outcome); 9] = [
+type OnBackend = fn(&str) -> Outcome;
+
+const TRIALS: [(&str, OnBackend); 9] = [
     ("patience_doubles", patience_doubles),
     ("which_segment_is_lost_matters", which_segment),
     ("the_window_grows_by_flights", window_growth),
@@ -35,13 +38,18 @@ fn main() -> ExitCode {
     let works = |name: &str| survey["findings"][name].as_str().is_some_and(|found| found.starts_with("ok"));
     let private = survey["backend"] == "tap" || survey["backend"] == "veth";
     if !private {
-        eprintln!("no private network on this machine: these trials do not run (layerlab doctor says why)");
+        let _ = writeln!(
+            std::io::stderr(),
+            "no private network on this machine: these trials do not run (layerlab doctor says why)"
+        );
     }
     let mut trials = Vec::new();
     for backend in BACKENDS {
         let there = private && works(if backend == "tap" { "TAP" } else { "veth" });
         for (name, trial) in TRIALS {
-            trials.push(Trial::test(format!("{backend}::{name}"), move || trial(backend)).with_ignored_flag(!there));
+            trials.push(
+                Trial::test(format!("{backend}::{name}"), move || trial(backend)).with_ignored_flag(!there),
+            );
         }
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
@@ -232,7 +240,6 @@ fn resending(backend: &str) -> Outcome {
     check(n(&arq["sent_again"]["timeout"]) >= 10, || arq.to_string())
 }
 
-
 /// The same seed, the same fates of the same data frames: in every run, in every lane, as documented.
 fn same_losses(backend: &str) -> Outcome {
     let page = include_str!("../docs/wire.md");
@@ -243,7 +250,10 @@ fn same_losses(backend: &str) -> Outcome {
     for run in 0..20 {
         // TCP takes longer over so much loss; a few times will do.
         let lanes = if run < 2 { "tcp,udp,arq" } else { "udp" };
-        let lines = loss(backend, &format!("--lanes {lanes} --messages 60 --every 0ms --loss 20% --seed 7 --ledger"))?;
+        let lines = loss(
+            backend,
+            &format!("--lanes {lanes} --messages 60 --every 0ms --loss 20% --seed 7 --ledger"),
+        )?;
         for lane in lines.0.iter().filter(|l| l["kind"] == "lane") {
             let name = lane["lane"].as_str().expect("a name");
             let fates: String =
@@ -291,7 +301,10 @@ fn two_captures(backend: &str) -> Outcome {
                     .map(|d| n(&d["frames"]))
                     .sum();
                 check(left == n(&told["frames"][way]) && left - came == dropped, || {
-                    format!("{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}", told["frames"][way])
+                    format!(
+                        "{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}",
+                        told["frames"][way]
+                    )
                 })?;
                 check(told["observed"][way]["lost"] == dropped, || told["observed"].to_string())?;
             }

@@ -103,7 +103,10 @@ fn failure(error: &CallError, haul: &Haul) -> String {
             format!("connect() had no answer within {:?}, the time that --wait gives", haul.wait)
         }
         (Call::Recv { .. }, "EAGAIN") => {
-            format!("the server had not read everything {:?} after the last send, the time that --wait gives", haul.wait)
+            format!(
+                "the server had not read everything {:?} after the last send, the time that --wait gives",
+                haul.wait
+            )
         }
         _ => error.to_string(),
     }
