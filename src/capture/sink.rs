@@ -153,9 +153,12 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
                 cut(&mut text);
                 self.entering = Some((seen.id, text));
             }
-            What::Fate(row) if row.fate.is_remarkable() => {
-                if let Some((_, text)) = self.entering.as_mut().filter(|(id, _)| *id == row.id) {
-                    let more = (self.narrator)(event);
+            What::Fate(row) => {
+                // Heard also where nothing of it is written: what is said of later frames rests on it.
+                let more = (self.narrator)(event);
+                if row.fate.is_remarkable()
+                    && let Some((_, text)) = self.entering.as_mut().filter(|(id, _)| *id == row.id)
+                {
                     if !text.is_empty() && !more.is_empty() {
                         text.push('\n');
                     }

@@ -197,3 +197,14 @@ fn sentences_of_frames_that_never_arrive_are_bounded() {
     assert_eq!(sink.in_flight.len(), IN_FLIGHT_MAX);
     assert_eq!(sink.in_flight.first_key_value().unwrap().0.0, 11);
 }
+
+#[test]
+fn the_narrator_hears_of_every_fate() {
+    let (mut file, mut heard) = (Vec::new(), 0);
+    let narrator: Narrator<'_> = Box::new(|event| {
+        heard += u32::from(matches!(event.what, What::Fate(_)));
+        String::new()
+    });
+    play(&mut CaptureSink::new(&mut file, Vantage::Wire, Flush::Paced, narrator)).unwrap();
+    assert_eq!(heard, 4);
+}
