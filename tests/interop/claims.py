@@ -431,7 +431,9 @@ def acknowledged(case, id, ours, row, where):
     if theirs is None:
         return
     theirs = case.packets[theirs - 1].id
-    if theirs == ours:
+    # Nor can what was dropped have been acknowledged, where the frame that was not ends at the number too.
+    end = case.frames[ours].get("tcp.seq", 0) + case.frames[ours].get("tcp.len", 0) + ("FIN" in case.frames[ours].get("flags", []))
+    if theirs == ours or dropped(case, theirs) and not dropped(case, ours) and end == case.frames[id].get("tcp.ack"):
         return
     again = notes(case.frames[ours]).get("retransmission")
     while again and again["frame"] != theirs:
