@@ -102,6 +102,54 @@ fn undecoded() -> Vec<layerlab::model::Event> {
     tale.events
 }
 
+/// A chain with every kind of evidence, and the frame as one worth asking about.
+fn whys() -> [Value; 2] {
+    use layerlab::model::{
+        CallName, Certainty, Chain, Claim, Direction, EventId, Exhibit, FrameId, FrameName, Link, LossCause,
+        Notable, Repair, Retransmission, Seen, Side, Time, Trait, What,
+    };
+    use layerlab::narrate::why;
+    let seen = |event: &layerlab::model::Event| match &event.what {
+        What::Frame(seen) => Some(seen.clone()),
+        _ => None,
+    };
+    let seen: Box<Seen> = tales::echo().events.iter().find_map(seen).unwrap();
+    let frame = FrameName { id: FrameId(1), number: Some(1) };
+    let again = Retransmission {
+        stream: 0,
+        direction: Direction::ToServer,
+        frame,
+        at: Time::ZERO,
+        seq: 1,
+        octets: 1,
+        new_octets: 0,
+        original: Some(frame),
+        previous: Some(frame),
+        nth: 1,
+        gap: None,
+        quiet: std::time::Duration::ZERO,
+        repair: Repair::Timeout { backoff: 0 },
+        certainty: Certainty::Inferred,
+        told_by: Vec::new(),
+        cause: LossCause::Unknown,
+    };
+    let call = CallName {
+        side: Side::Client,
+        name: "recv",
+        event: EventId(1),
+        called: Time::ZERO,
+        returned: Time::ZERO,
+    };
+    let link = |claim, evidence| Link { claim, evidence, certainty: Certainty::Shown };
+    let links = vec![
+        link(Claim::Because(LossCause::Unknown), vec![Exhibit::Ledger(frame)]),
+        link(Claim::Found(Box::new(again)), vec![Exhibit::Frame(frame), Exhibit::Call(call)]),
+    ];
+    let at = Time::ZERO;
+    let notable = Notable { frame, at, because: Trait::Reset, repair: None, seen: seen.clone() };
+    [why::chain_json(&Chain { frame, at, seen, links }), why::notable_json(&notable)]
+}
+
 #[test]
 fn the_schema_lists_exactly_what_is_written() {
     let (_, text) = paper("json.md");
@@ -116,8 +164,9 @@ fn the_schema_lists_exactly_what_is_written() {
     let mut lines: Vec<Value> =
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());
+    lines.extend(whys());
     let every = documented(&text, "Every line");
-    for kind in ["run", "event", "outcome", "layers"] {
+    for kind in ["run", "event", "outcome", "layers", "why", "notable"] {
         let mut written = BTreeSet::new();
         for line in lines.iter().filter(|l| l["kind"] == kind) {
             keys("", line, &mut written);

@@ -34,6 +34,12 @@ pub(crate) enum Command {
     Wire(WireCommand),
     /// TCP beside UDP under loss: the same messages on the same seeded wire, and a scorecard
     Loss(Box<super::loss::LossArgs>),
+    /// The chain of causes behind one frame of a capture; without FRAME, the frames worth asking about
+    #[command(
+        after_help = "FRAME is the number in the file, as Wireshark counts, or '#12' (in quotes) for the \
+        wire's own number. A run has the same as --why."
+    )]
+    Why(WhyArgs),
     /// The two layer models side by side: what sits where, and where they don't fit
     Layers(LayersArgs),
     /// What a term means, at which layer, and what it is often confused with
@@ -229,6 +235,28 @@ pub(crate) struct UdpEchoArgs {
     pub(crate) show: ShowArgs,
 }
 
+/// Options of `why`.
+#[derive(Args, Debug)]
+pub(crate) struct WhyArgs {
+    /// A capture, pcapng or pcap (`-` for standard input); layerlab's own say what the wire did
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// The frame
+    pub(crate) frame: Option<String>,
+    /// One JSON object a line instead of sentences (docs/json.md)
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// Which layer model to show
+    #[arg(long, value_enum, default_value = "both", value_name = "MODEL", help_heading = "Output")]
+    pub(crate) model: ModelArg,
+    /// Colour (NO_COLOR is honoured)
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN", help_heading = "Output")]
+    pub(crate) color: ColorArg,
+    /// Plain ASCII only
+    #[arg(long, help_heading = "Output")]
+    pub(crate) ascii: bool,
+}
+
 /// The port of the echo protocol (RFC 862).
 pub(crate) const ECHO_PORT: u16 = 7;
 
@@ -365,6 +393,9 @@ pub(crate) struct NetArgs {
     pub(crate) impairments: Impairments,
     #[command(flatten)]
     pub(crate) capture: CaptureArgs,
+    /// When the run is over: why each segment was sent again, or the chain behind this frame
+    #[arg(long, value_name = "FRAME", num_args = 0..=1, require_equals = true, default_missing_value = "", help_heading = "Output")]
+    pub(crate) why: Option<String>,
 }
 
 impl NetArgs {
@@ -377,6 +408,7 @@ impl NetArgs {
             sysctl: Vec::new(),
             impairments: Impairments::default(),
             capture: CaptureArgs { file: None, vantage: VantageArg::Client },
+            why: None,
         }
     }
 }
@@ -390,6 +422,13 @@ pub(crate) struct CaptureArgs {
     /// Where the capture is taken
     #[arg(long, value_enum, default_value = "client", value_name = "WHERE", help_heading = "Capture")]
     pub(crate) vantage: VantageArg,
+}
+
+impl CaptureArgs {
+    /// Whether the capture takes standard output.
+    pub(crate) fn is_stdout(&self) -> bool {
+        self.file.as_deref() == Some(std::path::Path::new("-"))
+    }
 }
 
 /// How it is shown.

@@ -10,7 +10,6 @@ use anyhow::Context;
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, LineWriter, Seek, SeekFrom, Write};
-use std::path::Path;
 use std::rc::Rc;
 
 /// Tells the capture's narrator who the hosts of the run are, so that it words things as every other does.
@@ -61,7 +60,7 @@ impl Listeners {
     /// # Errors
     /// When the file cannot be made.
     pub(crate) fn for_network(show: &ShowArgs, capture: &CaptureArgs) -> anyhow::Result<Listeners> {
-        let to_stdout = capture.file.as_deref() == Some(Path::new("-"));
+        let to_stdout = capture.is_stdout();
         let mut listeners = Listeners::new(show, to_stdout);
         listeners.capture(capture)?;
         Ok(listeners)
@@ -85,7 +84,7 @@ impl Listeners {
     }
 
     fn capture(&mut self, capture: &CaptureArgs) -> anyhow::Result<()> {
-        let to_stdout = capture.file.as_deref() == Some(Path::new("-"));
+        let to_stdout = capture.is_stdout();
         match capture.file.as_deref() {
             None => {}
             Some(_) if to_stdout => self.capture_to(Pipe(io::stdout()), Flush::Every, capture.vantage),
@@ -108,6 +107,12 @@ impl Listeners {
         self.sinks.push(Introduced(narrator.clone()));
         let words = Box::new(move |event: &Event| narrator.borrow_mut().tell(event).to_string());
         self.sinks.push(CaptureSink::new(target, plan::vantage(from), flush, words));
+        self.any = true;
+    }
+
+    /// One more who listens.
+    pub(crate) fn add(&mut self, sink: impl Sink + 'static) {
+        self.sinks.push(sink);
         self.any = true;
     }
 

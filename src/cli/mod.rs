@@ -15,6 +15,7 @@ mod run;
 mod tcp;
 mod tour;
 mod udp;
+mod why;
 mod wire;
 
 use args::{Cli, Command, TcpCommand, UdpCommand};
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Udp(UdpCommand::Send(args)) => udp::send(&args),
         Command::Wire(command) => wire::wire(&command),
         Command::Loss(args) => loss::run(&args),
+        Command::Why(args) => why::run(&args),
         Command::Layers(args) => layers::layers(&args),
         Command::Explain(args) => layers::explain(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -187,17 +187,8 @@ pub(crate) fn models(arg: ModelArg) -> Models {
 
 /// How sentences look on standard output, or on standard error when that is taken by a capture.
 pub(crate) fn style(show: &ShowArgs, to_stderr: bool) -> Style {
-    let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {
         width: show.width.map_or(80, usize::from),
-        ascii: show.ascii,
-        color: match show.color {
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-            ColorArg::Auto => terminal && !no_color,
-        },
-        models: models(show.model),
         ledger: show.ledger,
         verbose: show.verbose,
         bytes: show.bytes.is_some(),
@@ -207,6 +198,23 @@ pub(crate) fn style(show: &ShowArgs, to_stderr: bool) -> Style {
             TcpInfoArg::All => TcpInfoShow::All,
             TcpInfoArg::Off => TcpInfoShow::Off,
         },
+        ..plain_style(show.color, show.ascii, show.model, to_stderr)
+    }
+}
+
+/// How text looks where no run is shown.
+pub(crate) fn plain_style(color: ColorArg, ascii: bool, model: ModelArg, to_stderr: bool) -> Style {
+    let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    Style {
+        ascii,
+        color: match color {
+            ColorArg::Always => true,
+            ColorArg::Never => false,
+            ColorArg::Auto => terminal && !no_color,
+        },
+        models: models(model),
+        ..Style::default()
     }
 }
 

@@ -4,6 +4,7 @@ use super::args::{CommonSocketArgs, NetArgs, ShowArgs};
 use super::exit::Cannot;
 use super::listeners::Listeners;
 use super::plan::{self, Ground};
+use super::why::Overheard;
 use crate::host::signal;
 use crate::live::calls::CallError;
 use crate::live::echo::Experiment;
@@ -38,7 +39,11 @@ pub(crate) fn run_on<E: Experiment>(
     place: &Where<'_>,
     stop: &AtomicBool,
 ) -> anyhow::Result<Finished> {
-    let listeners = Listeners::for_network(place.show, &place.net.capture)?;
+    let mut listeners = Listeners::for_network(place.show, &place.net.capture)?;
+    let overheard = Overheard::of(place.net)?;
+    if let Some(overheard) = &overheard {
+        listeners.add(overheard.ear());
+    }
     let setup = plan::setup(place.net, place.common, place.sysctls, listeners.any());
     let mut sink = listeners.into_sink();
     let finished = match ground {
@@ -57,6 +62,9 @@ pub(crate) fn run_on<E: Experiment>(
         RunError::Host(error) => plan::cannot(error),
         error => error.into(),
     })?;
+    if let Some(overheard) = overheard {
+        overheard.tell(place.show, place.net.capture.is_stdout())?;
+    }
     match finished.server.failures.iter().chain(&finished.client.failures).find_map(refused) {
         Some(why) => Err(Cannot(why).into()),
         None => Ok(finished),

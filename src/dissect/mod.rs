@@ -22,12 +22,10 @@ pub use dissector::{Dissector, Frame};
 pub use file::{FileError, Told, read};
 pub use tell::Tell;
 
-/// Dissects hostile octets as a sequence of frames: the body of a fuzz target. Each frame is preceded by two octets:
-/// its length (big-endian, 11 bits), its direction, and whether it is dropped.
-#[doc(hidden)]
-pub fn fuzz_dissector(data: &[u8]) {
-    use crate::model::{Delivery, Direction, EventId, Fate, FrameId, Rule, Time};
-    let mut dissector = Dissector::new().with_bytes(true);
+/// Hostile octets as a sequence of frames. Each is preceded by two octets: its length (big-endian, 11 bits), its direction, and
+/// whether it is dropped. Gives the last frame's number.
+fn hostile(data: &[u8], mut each: impl FnMut(&Frame<'_>)) -> u64 {
+    use crate::model::{Delivery, Direction, Fate, FrameId, Rule, Time};
     let mut rest = data;
     let mut n = 0;
     while let [high, low, after @ ..] = rest {
@@ -41,9 +39,44 @@ pub fn fuzz_dissector(data: &[u8]) {
         };
         let direction = if high & 8 == 0 { Direction::ToServer } else { Direction::ToClient };
         let bytes = &after[..len];
-        let frame = Frame { id: FrameId(n), direction, at, bytes, len: len as u32, fate: fate.as_ref() };
-        let event = dissector.frame(EventId(n), &frame);
-        assert!(event.cause.is_none_or(|cause| cause.0 < n), "a cause comes before what it causes");
+        each(&Frame { id: FrameId(n), direction, at, bytes, len: len as u32, fate: fate.as_ref() });
         rest = &after[len..];
+    }
+    n
+}
+
+/// Dissects hostile octets: the body of a fuzz target.
+#[doc(hidden)]
+pub fn fuzz_dissector(data: &[u8]) {
+    use crate::model::EventId;
+    let mut dissector = Dissector::new().with_bytes(true);
+    hostile(data, |frame| {
+        let event = dissector.frame(EventId(frame.id.0), frame);
+        assert!(event.cause.is_none_or(|cause| cause.0 < frame.id.0), "a cause comes before what it causes");
+    });
+}
+
+/// Takes hostile octets apart and explains every frame: the body of a fuzz target.
+#[doc(hidden)]
+pub fn fuzz_trace(data: &[u8]) {
+    use crate::model::{Class, FrameId, Row};
+    let mut tell = Tell::new(trace::Trace::new());
+    let last = hostile(data, |frame| {
+        let row = frame.fate.map(|fate| Row {
+            id: frame.id,
+            direction: frame.direction,
+            index: frame.id.0,
+            at: frame.at,
+            len: frame.len,
+            class: Class::NONE,
+            fate: fate.clone(),
+        });
+        assert!(tell.enter(frame, row.as_ref()).is_ok(), "a trace does not fail");
+    });
+    let trace = tell.into_inner();
+    let explained = trace.explain();
+    for id in 1..=last {
+        let chain = explained.chain(trace::Asked::Id(FrameId(id)));
+        assert!(chain.is_ok_and(|chain| !chain.links.is_empty()), "of every frame something is known");
     }
 }

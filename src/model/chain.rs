@@ -1,8 +1,12 @@
-//! Causes: why a segment was sent again, and how its sender came to know.
+//! The chain of causes behind one frame: claims, each with what it rests on.
 
+use super::event::EventId;
 use super::ledger::{FrameId, Rule};
-use super::place::Direction;
+use super::packet::{IcmpKind, Seen};
+use super::place::Side;
+use super::repair::{LossCause, Repair, Retransmission};
 use super::time::Time;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// A frame, by the names that a person has for it.
@@ -36,183 +40,218 @@ impl Certainty {
     }
 }
 
-/// What told a sender, without a timer, that octets were missing.
+/// A system call that was observed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Signal {
-    /// Three duplicate acknowledgments or more, without SACK blocks (RFC 5681 s3.2).
-    DuplicateAcks(u32),
-    /// SACK blocks told that octets sent later had arrived (RFC 6675, RFC 8985), in so many duplicate acknowledgments
-    /// of the first missing octet: fewer than three where the octets were not the first missing, or where
-    /// time decided (RACK).
-    Sack(u32),
-    /// An acknowledgment during fast recovery stopped exactly here (RFC 6582 s3.2).
-    PartialAck,
+pub struct CallName {
+    /// Who called.
+    pub side: Side,
+    /// The function's name.
+    pub name: &'static str,
+    /// The event of its return.
+    pub event: EventId,
+    /// When it was entered.
+    pub called: Time,
+    /// When it returned.
+    pub returned: Time,
 }
 
-/// How a sender found that it had to send octets again.
+/// What a claim rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Repair {
-    /// The far host's acknowledgments told it: fast retransmit, and the recovery that follows it.
-    Fast(Signal),
-    /// Silence after the last octets: a tail-loss probe (RFC 8985 s7).
-    TailLossProbe,
-    /// The retransmission timeout, after so many before it without progress in between (RFC 6298 s5).
-    Timeout {
-        /// 0 the first; each doubles the next (RFC 6298 s5.5).
-        backoff: u32,
-    },
-    /// The rest of what was under way when this timeout expired, sent again as acknowledgments come in.
-    AfterTimeout {
-        /// The frame that the timeout had sent.
-        timeout: FrameName,
-    },
-    /// A SYN or SYN-ACK that was not answered.
-    Handshake,
-    /// A timer of its sender, but not which: tail-loss probe or retransmission timeout.
-    Timer,
-    /// Nothing that was seen tells.
-    Unknown,
+pub enum Exhibit {
+    /// A frame's octets, and when it came.
+    Frame(FrameName),
+    /// The ledger's row for a frame.
+    Ledger(FrameName),
+    /// A system call's result.
+    Call(CallName),
 }
 
-impl Repair {
-    /// The names of all kinds, in the order of [`Repair::index`].
-    pub const NAMES: [&'static str; 7] =
-        ["fast", "tail_loss_probe", "timeout", "after_timeout", "handshake", "timer", "unknown"];
+/// Why a frame is worth asking about.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Trait {
+    /// It brings octets again.
+    Retransmission,
+    /// A duplicate acknowledgment.
+    DuplicateAck,
+    /// A RST.
+    Reset,
+    /// An ICMP error.
+    IcmpError,
+}
 
-    /// Which kind it is, for counting: an index into [`Repair::NAMES`].
-    pub const fn index(self) -> usize {
-        match self {
-            Repair::Fast(_) => 0,
-            Repair::TailLossProbe => 1,
-            Repair::Timeout { .. } => 2,
-            Repair::AfterTimeout { .. } => 3,
-            Repair::Handshake => 4,
-            Repair::Timer => 5,
-            Repair::Unknown => 6,
-        }
-    }
+impl Trait {
+    /// Every one, in the order in which they are listed.
+    pub const ALL: [Trait; 4] = [Trait::Retransmission, Trait::DuplicateAck, Trait::Reset, Trait::IcmpError];
 
-    /// Its name.
+    /// `retransmission`, `duplicate_ack`, `reset` or `icmp_error`.
     pub const fn name(self) -> &'static str {
-        Repair::NAMES[self.index()]
-    }
-}
-
-/// What had become of the octets when they were sent again.
-#[derive(Clone, PartialEq, Debug)]
-pub enum LossCause {
-    /// The frame that carried them last was dropped.
-    Dropped {
-        /// That frame.
-        frame: FrameName,
-        /// Why.
-        by: Rule,
-    },
-    /// It arrived with a flipped bit: the receiver's checksum fails and nobody is told.
-    Corrupted {
-        /// That frame.
-        frame: FrameName,
-        /// Why.
-        by: Rule,
-    },
-    /// It was still on its way.
-    UnderWay {
-        /// That frame.
-        frame: FrameName,
-        /// When it arrives.
-        arrives: Time,
-    },
-    /// They had arrived, but the acknowledgment of them was dropped.
-    AckDropped {
-        /// The frame that had carried them.
-        frame: FrameName,
-        /// The first frame that acknowledged them.
-        ack: FrameName,
-        /// Why it was dropped.
-        by: Rule,
-    },
-    /// They had arrived, but the acknowledgment of them was still on its way.
-    AckUnderWay {
-        /// The frame that had carried them.
-        frame: FrameName,
-        /// The first frame that acknowledged them and was not dropped.
-        ack: FrameName,
-        /// When it arrives.
-        arrives: Time,
-    },
-    /// They had arrived, and no frame had acknowledged them yet.
-    NotAcknowledged {
-        /// The frame that had carried them.
-        frame: FrameName,
-    },
-    /// No ledger; the far host's acknowledgments showed that it did not have them.
-    Missing {
-        /// The last acknowledgment that showed it.
-        shown_by: FrameName,
-    },
-    /// No ledger; the far host reported them as a duplicate later (D-SACK, RFC 2883), so both copies arrived.
-    HadArrived {
-        /// The acknowledgment that reported it.
-        shown_by: FrameName,
-    },
-    /// No earlier frame with them reached the point of the capture.
-    NotCaptured,
-    /// Nothing that was seen tells.
-    Unknown,
-}
-
-impl LossCause {
-    /// Whether the octets need not have been sent again: they had arrived whole, or were about to. `None` where that
-    /// is not known.
-    pub const fn is_spurious(&self) -> Option<bool> {
         match self {
-            LossCause::Dropped { .. }
-            | LossCause::Corrupted { .. }
-            | LossCause::Missing { .. }
-            | LossCause::NotCaptured => Some(false),
-            LossCause::UnderWay { .. }
-            | LossCause::AckDropped { .. }
-            | LossCause::AckUnderWay { .. }
-            | LossCause::NotAcknowledged { .. }
-            | LossCause::HadArrived { .. } => Some(true),
-            LossCause::Unknown => None,
+            Trait::Retransmission => "retransmission",
+            Trait::DuplicateAck => "duplicate_ack",
+            Trait::Reset => "reset",
+            Trait::IcmpError => "icmp_error",
         }
     }
 }
 
-/// A segment with octets (or a SYN, a FIN) that its sender had sent before.
+/// A frame worth asking about.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Retransmission {
-    /// The connection, as in [`Tcp::stream`](super::Tcp::stream).
-    pub stream: u32,
-    /// Its direction.
-    pub direction: Direction,
-    /// The frame that brought the octets again.
+pub struct Notable {
+    /// The frame.
     pub frame: FrameName,
     /// When it was sent.
     pub at: Time,
-    /// Its first sequence number, relative to the initial one.
-    pub seq: u32,
-    /// Octets that had been sent before; SYN and FIN count one each.
-    pub octets: u32,
-    /// Octets in it that had not (a partial overlap).
-    pub new_octets: u32,
-    /// The frame that carried its first octet first. `None` where that is not in the capture.
-    pub original: Option<FrameName>,
-    /// The frame that carried its first octet last before this one: `original`, or a retransmission.
-    pub previous: Option<FrameName>,
-    /// Which retransmission of its first octet this is, 1 the first.
-    pub nth: u32,
-    /// Time since `previous` was sent.
-    pub gap: Option<Duration>,
-    /// Time since its sender last sent octets or heard anything: what a timer waited.
-    pub quiet: Duration,
+    /// Why.
+    pub because: Trait,
+    /// How its sender found out; of a retransmission.
+    pub repair: Option<Repair>,
+    /// Its facts.
+    pub seen: Box<Seen>,
+}
+
+/// One thing that is claimed of a frame.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Claim {
+    /// It brings octets again.
+    Repeats(Box<Retransmission>),
+    /// What had become of them.
+    Because(LossCause),
+    /// The frame that had brought them last was itself a repetition, and this had become of the one before.
+    Earlier(LossCause),
     /// How its sender found out.
-    pub repair: Repair,
-    /// How sure `repair` is.
+    Found(Box<Retransmission>),
+    /// The far host held octets from behind the gap meanwhile.
+    Held {
+        /// How many.
+        octets: u64,
+        /// In so many frames.
+        frames: u32,
+    },
+    /// The first acknowledgment of what it brought.
+    Acknowledged {
+        /// That frame.
+        by: FrameName,
+        /// From when this frame was sent to when that one was heard.
+        after: Duration,
+    },
+    /// No acknowledgment of what it brought reached its sender.
+    NeverAcknowledged,
+    /// A `recv()` waited for what it brought.
+    Waited {
+        /// Whose program.
+        side: Side,
+        /// How long the call blocked.
+        took: Duration,
+        /// The first octet that it returned (0 the stream's first), and how many.
+        octets: (u64, u64),
+        /// Which `send()` of the other side had given the missing octet, 1 the first; where that was seen.
+        send: Option<u64>,
+    },
+    /// The run was told without system calls: who waited is not known.
+    NoCalls,
+    /// A duplicate acknowledgment, because a frame had come above a gap.
+    RepeatsAck {
+        /// The how-manieth.
+        nth: u32,
+        /// The first acknowledgment of that number.
+        of: FrameName,
+        /// The number: the first octet that is missing.
+        missing: u32,
+        /// The frame that had come above the gap.
+        because: Option<FrameName>,
+    },
+    /// What had become of the frame that left the gap.
+    Gap(LossCause),
+    /// A second copy that the wire made.
+    Copy {
+        /// Why.
+        by: Rule,
+    },
+    /// The second segment of a handshake.
+    AnswersSyn(FrameName),
+    /// The third.
+    AnswersSynAck(FrameName),
+    /// A RST: nobody listens.
+    Refuses(FrameName),
+    /// A RST that answers a segment to a side that had closed.
+    AfterClose {
+        /// The segment.
+        segment: FrameName,
+        /// The FIN of the side that answers.
+        closed: FrameName,
+    },
+    /// A RST that nothing seen explains.
+    ResetUnexplained,
+    /// An ICMP error, and the packet that it is about.
+    Reports {
+        /// What it reports.
+        kind: IcmpKind,
+        /// The packet.
+        about: Option<FrameName>,
+    },
+    /// An echo reply.
+    AnswersEcho(FrameName),
+    /// An ARP request, because this packet was waiting.
+    Asks {
+        /// For whom.
+        address: Ipv4Addr,
+        /// The next packet to that address.
+        waiting: Option<FrameName>,
+        /// Requests before it that nobody answered.
+        repeat: u32,
+    },
+    /// An ARP reply.
+    AnswersArp(FrameName),
+    /// It acknowledges what came with this frame.
+    Acknowledges {
+        /// That frame.
+        last: FrameName,
+        /// From its arrival to this acknowledgment.
+        after: Duration,
+    },
+    /// More room than before: the program has read.
+    WindowUpdate {
+        /// Octets of room now.
+        window: u32,
+    },
+    /// A window probe or a keep-alive.
+    Probe {
+        /// The frame that had closed the window; `None` for a keep-alive.
+        closed_by: Option<FrameName>,
+    },
+    /// It has octets that were not sent before: a program gave them.
+    NewOctets {
+        /// The `send()` that gave the first of them, 1 the side's first; where that was seen.
+        send: Option<u64>,
+    },
+    /// A later frame brought its octets again.
+    RepeatedBy(FrameName),
+    /// It is what it is, and no earlier frame caused it.
+    First,
+    /// What became of it.
+    Fate(LossCause),
+}
+
+/// A claim and what it rests on.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Link {
+    /// What is claimed.
+    pub claim: Claim,
+    /// What it rests on.
+    pub evidence: Vec<Exhibit>,
+    /// How sure it is.
     pub certainty: Certainty,
-    /// The acknowledgments that told, the last 16 at most; empty where a timer did.
-    pub told_by: Vec<FrameName>,
-    /// What had become of the octets.
-    pub cause: LossCause,
+}
+
+/// Why a frame is what it is: from the frame itself back to its cause, then what came of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chain {
+    /// The frame.
+    pub frame: FrameName,
+    /// When it was sent; without a ledger when it was captured.
+    pub at: Time,
+    /// Its facts.
+    pub seen: Box<Seen>,
+    /// The links.
+    pub links: Vec<Link>,
 }

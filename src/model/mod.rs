@@ -10,12 +10,13 @@ mod packet;
 mod place;
 mod program;
 mod protocol;
+mod repair;
 mod run;
 mod sink;
 mod syscall;
 mod time;
 
-pub use chain::{Certainty, FrameName, LossCause, Repair, Retransmission, Signal};
+pub use chain::{CallName, Certainty, Chain, Claim, Exhibit, FrameName, Link, Notable, Trait};
 pub use cite::{Cite, Document};
 pub use event::{Event, EventId, Evidence, Heading, Located, What, WireChange};
 pub use field::{Field, Header, Meaning, Value};
@@ -28,6 +29,7 @@ pub use packet::{
 pub use place::{Direction, Place, Side};
 pub use program::{Exit, Listener, ProgramNote};
 pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
+pub use repair::{LossCause, Repair, Retransmission, Signal};
 pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
 pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};

@@ -25,6 +25,7 @@ mod sentence;
 mod style;
 mod text;
 mod timeline;
+pub mod why;
 
 pub use bytes::bytes;
 pub use errno::{Reason, reason};

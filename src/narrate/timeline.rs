@@ -350,7 +350,7 @@ fn own_page(event: &Event, cite: Cite) -> bool {
 }
 
 /// A source in brackets, in one piece when a line is broken.
-fn source_words(cite: Cite) -> String {
+pub(super) fn source_words(cite: Cite) -> String {
     format!("[{cite}]").replace(' ', NO_BREAK)
 }
 

@@ -109,6 +109,7 @@ fn network(args: &LossArgs) -> anyhow::Result<NetArgs> {
         impairments: Impairments(spec),
         capture: CaptureArgs { file: None, vantage: VantageArg::Client },
         place,
+        why: None,
     })
 }
 

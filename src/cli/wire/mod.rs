@@ -7,6 +7,7 @@ use super::exit::{Answer, Usage};
 use super::listeners::Listeners;
 use super::plan;
 use super::run::note;
+use super::why::Overheard;
 use crate::live::programs::{self, Ended, Hear, Hearers, Programs};
 use crate::live::setup::RunError;
 use crate::model::{Event, Flow, Outcome, Run, Sink, WireFrame};
@@ -47,7 +48,11 @@ fn run(args: &RunArgs) -> anyhow::Result<Answer> {
     // Two programs of somebody's on the machine's own network are not what was asked for, so there is nothing
     // to fall back to.
     crate::host::enter().map_err(plan::cannot)?;
-    let listeners = Listeners::for_programs(&args.show, log(args)?, &args.net.capture)?;
+    let mut listeners = Listeners::for_programs(&args.show, log(args)?, &args.net.capture)?;
+    let overheard = Overheard::of(&args.net)?;
+    if let Some(overheard) = &overheard {
+        listeners.add(overheard.ear());
+    }
     let setup = plan::setup(&args.net, &plan::no_sockets(), &[], listeners.any());
     let quiet = args.show.quiet;
     if !quiet && args.net.place.seed.is_none() && !setup.wire.is_transparent() {
@@ -67,6 +72,9 @@ fn run(args: &RunArgs) -> anyhow::Result<Answer> {
         })?;
     if !quiet {
         note(wire_summary(&outcome).trim_end())?;
+    }
+    if let Some(overheard) = overheard {
+        overheard.tell(&args.show, true)?;
     }
     if let Some(failed) = &ended.failed {
         note(&failed.to_string())?;

@@ -34,8 +34,23 @@ impl<'a> Causes<'a> {
                 acks.push((highest, index));
             }
         }
-        let complete = trace.is_complete(direction);
+        let complete = stream.complete[direction.index()];
         Causes { trace, stream, acks, complete, again: BTreeMap::new(), twice: Vec::new() }
+    }
+
+    /// The first acknowledgment of everything before `end` that reached the sender after `sent`, and when.
+    pub(super) fn answer(&self, end: i64, sent: Time) -> Option<(usize, Time)> {
+        let first = self.acks.partition_point(|(highest, _)| *highest < end);
+        let heard = |index: usize| {
+            let frame = &self.trace.frames[self.stream.segments[index].frame];
+            frame.arrivals().filter(|at| *at >= sent).min().map(|at| (index, at))
+        };
+        let covering = self.acks[first..].iter().map(|(_, index)| *index);
+        covering
+            .filter(|index| self.stream.segments[*index].ack.is_some_and(|ack| ack >= end))
+            .take(ACKS_MAX)
+            .filter_map(heard)
+            .min_by_key(|(_, at)| *at)
     }
 
     /// The retransmission `found` begins at `start`.

@@ -5,21 +5,27 @@
 //! segments when they left it, the acknowledgments when they reached it. That order is in the ledger; of a capture without one
 //! it is taken to be the file's.
 //!
-//! Memory: the first [`FRAMES_MAX`] frames are kept (about 100 MB when all are there), later ones are counted. Time: sorting aside, linear in frames.
+//! Memory: the first [`FRAMES_MAX`] frames are kept (about 100 MB when all are there), later ones are counted; of system calls the
+//! first 65,536 that moved octets. Time: sorting aside, linear in frames.
 
+mod calls;
 mod cause;
+mod chain;
 mod ranges;
 mod rtt;
 mod segments;
 mod sender;
 
 use crate::model::{
-    Carried, Direction, Event, Fate, Flow, FrameName, Packet, Retransmission, Row, Run, Seen, Sink, Time,
-    What, WireFrame,
+    Carried, Event, Fate, Flow, FrameId, FrameName, Packet, Retransmission, Row, Run, Seen, Sink, Time, What,
+    WireFrame,
 };
+use calls::Calls;
 use segments::Stream;
 use std::collections::BTreeMap;
 use std::io;
+
+pub use chain::{Asked, Explained, TraceError};
 
 /// Frames that are kept at most.
 pub const FRAMES_MAX: usize = 1 << 18;
@@ -71,6 +77,9 @@ pub struct Trace {
     /// The event of the record that is being told has come, its frame has not.
     open: bool,
     left_out: u64,
+    /// Second copies in a file: their numbers there, and of which frame.
+    copies: Vec<(u64, FrameId)>,
+    calls: Calls,
 }
 
 impl Trace {
@@ -91,32 +100,32 @@ impl Trace {
 
     /// Every segment that brought octets again, in the order in which they were sent.
     pub fn retransmissions(&self) -> Vec<Retransmission> {
-        let mut all: Vec<Retransmission> =
-            self.streams().values().flat_map(|stream| sender::retransmissions(self, stream)).collect();
-        all.sort_by_key(|r| (r.at, r.frame.id));
-        all
+        self.explain().into_retransmissions()
     }
 
     /// The frames of each connection, in the order in which they were sent.
     fn streams(&self) -> BTreeMap<u32, Stream> {
         let mut order: Vec<usize> = (0..self.frames.len()).collect();
         order.sort_by_key(|i| self.frames[*i].seen.id);
+        let complete = self.completeness();
         let mut streams: BTreeMap<u32, Stream> = BTreeMap::new();
         for i in order {
             if let Packet::Ip(ip, Carried::Tcp(tcp)) = &self.frames[i].seen.packet {
-                streams.entry(tcp.stream).or_default().push(i, ip, tcp);
+                streams.entry(tcp.stream).or_insert_with(|| Stream::new(complete)).push(i, ip, tcp);
             }
         }
         streams
     }
 
-    /// Whether the capture holds every frame of a direction: a ledger numbers them without gaps.
-    fn is_complete(&self, direction: Direction) -> bool {
-        let rows = || {
-            self.frames.iter().filter_map(|f| f.row.as_ref()).filter(move |row| row.direction == direction)
-        };
-        let last = rows().map(|row| row.index).max().unwrap_or(0);
-        self.left_out == 0 && last == rows().count() as u64
+    /// Whether every frame of each direction is there, dropped ones too: a ledger numbers them without gaps.
+    fn completeness(&self) -> [bool; 2] {
+        let (mut last, mut count) = ([0; 2], [0; 2]);
+        for row in self.frames.iter().filter_map(|f| f.row.as_ref()) {
+            let i = row.direction.index();
+            last[i] = row.index.max(last[i]);
+            count[i] += 1;
+        }
+        [0, 1].map(|i| self.left_out == 0 && last[i] == count[i])
     }
 
     /// Whether both hosts are this run's Linux.
@@ -148,15 +157,18 @@ impl Sink for Trace {
                     last.row = Some(row.clone());
                 }
             }
-            _ => {}
+            _ => self.calls.hear(event),
         }
         Ok(Flow::Continue)
     }
 
-    fn frame(&mut self, _: &WireFrame<'_>) -> io::Result<Flow> {
+    fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
         // A record without an event of its own is the second copy of an earlier one; it has a number all the same.
-        if !std::mem::take(&mut self.open) {
+        if !std::mem::take(&mut self.open) && self.from_file {
             self.told += 1;
+            if self.copies.len() < FRAMES_MAX {
+                self.copies.push((self.told, frame.row.id));
+            }
         }
         Ok(Flow::Continue)
     }

@@ -51,9 +51,15 @@ pub(super) struct Stream {
     /// For each side, whether its SYN allowed SACK; `None` when that was not seen.
     permitted: [Option<bool>; 2],
     blocks_seen: bool,
+    /// For each direction, whether every frame is there, dropped ones too.
+    pub(super) complete: [bool; 2],
 }
 
 impl Stream {
+    pub(super) fn new(complete: [bool; 2]) -> Stream {
+        Stream { complete, ..Stream::default() }
+    }
+
     pub(super) fn push(&mut self, frame: usize, ip: &Ip, tcp: &Tcp) {
         self.number = tcp.stream;
         let from = (ip.source, tcp.source_port);

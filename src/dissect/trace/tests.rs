@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Certainty, Class, Delivery, Endpoint, EventId, Evidence, FrameId, Heading, Ip, LossCause, Place,
-    Protocol, Repair, Rule, Signal, Tcp, TcpFlags, TcpNote,
+    Certainty, Class, Delivery, Direction, Endpoint, EventId, Evidence, FrameId, Heading, Ip, LossCause,
+    Place, Protocol, Repair, Rule, Signal, Tcp, TcpFlags, TcpNote,
 };
 use Direction::{ToClient, ToServer};
 use proptest::prelude::*;
@@ -505,6 +505,10 @@ proptest! {
             prop_assert_eq!(r.original.is_some(), r.gap.is_some());
             prop_assert!(r.told_by.len() <= 16);
             prop_assert!(ids || r.original.is_none_or(|original| original.id != r.frame.id));
+        }
+        let explained = play.trace.explain();
+        for frame in &play.trace.frames {
+            prop_assert!(!explained.chain(Asked::Id(frame.seen.id)).unwrap().links.is_empty());
         }
     }
 }

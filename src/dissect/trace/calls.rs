@@ -1,0 +1,100 @@
+//! What programs asked of their sockets: which octets of a stream each call took or gave, and how long it waited.
+
+use crate::model::{Call, CallName, Event, Place, Returned, Side, What};
+use std::collections::BTreeMap;
+
+/// Calls that are kept at most.
+pub(super) const CALLS_MAX: usize = 1 << 16;
+
+/// A `send()` or `recv()` of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moved {
+    pub(super) call: CallName,
+    /// The first octet, 0 the stream's first, and how many.
+    pub(super) from: u64,
+    pub(super) len: u64,
+    /// 1 the first of its kind on this connection.
+    pub(super) nth: u64,
+}
+
+/// One side's calls on one connection.
+#[derive(Debug, Default)]
+pub(super) struct Socket {
+    pub(super) sends: Vec<Moved>,
+    pub(super) recvs: Vec<Moved>,
+}
+
+impl Socket {
+    /// The call that moved the octet `at`.
+    pub(super) fn moving(calls: &[Moved], at: u64) -> Option<&Moved> {
+        calls.get(calls.partition_point(|c| c.from + c.len <= at)).filter(|c| c.from <= at)
+    }
+}
+
+/// The calls that were heard of.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    /// Which connection a descriptor is: the client's port.
+    ports: BTreeMap<(Side, i32), u16>,
+    sockets: BTreeMap<(Side, u16), Socket>,
+    kept: usize,
+    any: bool,
+}
+
+impl Calls {
+    /// Whether any call was told.
+    pub(super) fn any(&self) -> bool {
+        self.any
+    }
+
+    /// The calls of `side` on the connection from the client's port `port`.
+    pub(super) fn of(&self, side: Side, port: u16) -> Option<&Socket> {
+        self.sockets.get(&(side, port))
+    }
+
+    pub(super) fn hear(&mut self, event: &Event) {
+        let (Place::Host(side), What::Returned { fd, call, result, took, .. }) = (event.place, &event.what)
+        else {
+            return;
+        };
+        self.any = true;
+        match (call, result) {
+            (Call::Connect(_), Ok(Returned::Local(local))) => {
+                if let Some(fd) = fd {
+                    self.open(side, *fd, local.port());
+                }
+            }
+            (Call::Accept, Ok(Returned::Accepted { fd, peer })) => self.open(side, *fd, peer.port()),
+            (Call::Close, _) => {
+                fd.map(|fd| self.ports.remove(&(side, fd)));
+            }
+            (Call::Send { .. } | Call::Recv { .. }, Ok(Returned::Octets(len))) => {
+                let name = CallName {
+                    side,
+                    name: call.name(),
+                    event: event.id,
+                    called: event.at - *took,
+                    returned: event.at,
+                };
+                let port = fd.and_then(|fd| self.ports.get(&(side, fd)));
+                if let Some(socket) = port.and_then(|port| self.sockets.get_mut(&(side, *port)))
+                    && self.kept < CALLS_MAX
+                {
+                    self.kept += 1;
+                    let list =
+                        if matches!(call, Call::Send { .. }) { &mut socket.sends } else { &mut socket.recvs };
+                    let from = list.last().map_or(0, |last| last.from + last.len);
+                    list.push(Moved { call: name, from, len: *len as u64, nth: list.len() as u64 + 1 });
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, side: Side, fd: i32, port: u16) {
+        if self.sockets.len() < CALLS_MAX {
+            self.ports.insert((side, fd), port);
+            self.sockets.insert((side, port), Socket::default());
+        }
+    }
+}
