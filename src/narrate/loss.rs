@@ -10,6 +10,8 @@ use std::time::Duration;
 const LABEL: usize = 10;
 /// Numbers of messages that a sentence lists at most.
 const LISTED: usize = 8;
+/// Lost segments below which a measured share of losses means little.
+const FEW: u64 = 20;
 
 /// What a transport promises, as far as a sentence needs to know.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,25 +39,45 @@ pub struct Told {
     pub reordered: u32,
     /// Messages that waited on the server's host for an earlier hole.
     pub stalled: u32,
-    /// The longest such wait.
-    pub wait: Option<Wait>,
+    /// TCP: the message that a loss cost most.
+    pub late: Option<Late>,
     /// Frames sent again, in words: `3 fast, 1 timeout`; empty for none.
     pub again: String,
     /// Whether a call of either program failed.
     pub failed: bool,
 }
 
-/// A message that waited, and what for.
+/// A message that came late, and the frames behind it.
 #[derive(Clone, PartialEq, Debug)]
-pub struct Wait {
+pub struct Late {
     /// The message, numbered from 1.
     pub message: u32,
-    /// How long.
+    /// How long it stood whole on the server's host, waiting for octets before it; or, where it did not, how long after it
+    /// was due it came.
     pub time: Duration,
+    /// Whether it waited for octets before it.
+    pub stalled: bool,
     /// The frame whose octets were missing, and the rule by which the wire dropped it.
     pub dropped: Option<(FrameId, Rule)>,
     /// The frame that brought them.
     pub brought: Option<FrameId>,
+    /// How long after the dropped frame that was sent.
+    pub after: Option<Duration>,
+    /// What made the sender send it.
+    pub found: Found,
+}
+
+/// How a sender found that octets were missing.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Found {
+    /// Acknowledgments told: so many duplicates of the one before the hole.
+    Told(u32),
+    /// A tail-loss probe.
+    Probe,
+    /// The retransmission timeout.
+    Timeout,
+    /// The frames do not tell.
+    Unknown,
 }
 
 /// What is asked before anything is shown: a prediction comes first.
@@ -78,7 +100,7 @@ pub fn answer(lanes: &[Told], style: &Style) -> String {
     if let Some(why) = why(lanes) {
         out.push_str(&line("WHY", &why, style));
     }
-    out.push_str(&line("TRY", attempt(lanes), style));
+    out.push_str(&line("TRY", &attempt(lanes), style));
     out.push_str(&line("SOURCE", "RFC 9293 s2.2, RFC 768", style));
     out
 }
@@ -145,9 +167,9 @@ fn fate(lane: &Told) -> String {
 
 /// The chain behind the longest wait, frame by frame.
 fn why(lanes: &[Told]) -> Option<String> {
-    let (lane, wait) =
-        lanes.iter().filter_map(|l| Some((l, l.wait.as_ref()?))).max_by_key(|(_, w)| w.time)?;
-    let hole = match (&wait.dropped, wait.brought) {
+    let (lane, late) =
+        lanes.iter().filter_map(|l| Some((l, l.late.as_ref()?))).max_by_key(|(_, late)| late.time)?;
+    let hole = match (&late.dropped, late.brought) {
         (Some((frame, rule)), Some(brought)) => {
             let by = match rule {
                 Rule::Script(text) => format!(", as the script {} asked", safe(text, true)),
@@ -155,27 +177,69 @@ fn why(lanes: &[Told]) -> Option<String> {
                 Rule::QueueFull { .. } => ", its queue being full".to_owned(),
                 _ => String::new(),
             };
-            format!("the wire had dropped frame {frame}{by}; frame {brought} brought its octets")
+            let after = late.after.map(|t| format!(", {} after it", ms(t))).unwrap_or_default();
+            format!(
+                "the wire had dropped frame {frame}{by}; frame {brought}{after}, brought its octets{}",
+                found(late.found)
+            )
         }
         (None, Some(brought)) => format!("octets before it came only with frame {brought}"),
         _ => "octets before it had not come".to_owned(),
     };
-    Some(format!(
-        "With {}, message {} waited {} for others' octets: {hole}. TCP is a stream of octets: recv() may only \
-         return the next one. A datagram stands alone.",
-        lane.name,
-        wait.message,
-        ms(wait.time)
-    ))
+    let (name, n, time) = (&lane.name, late.message, ms(late.time));
+    Some(if late.stalled {
+        format!(
+            "With {name}, message {n} waited {time} for octets before it: {hole}. TCP is one stream of octets, and \
+             recv() may only return the next. A datagram stands alone."
+        )
+    } else {
+        format!("With {name}, message {n} came {time} after it was due: {hole}.")
+    })
 }
 
-fn attempt(lanes: &[Told]) -> &'static str {
-    let lost = lanes.iter().any(|l| !l.missing.is_empty() || !l.again.is_empty());
-    if lost {
-        "Lose the last message instead: --messages 10 --drop 'data#10' --delay 25ms. Is TCP faster or slower then?"
-    } else {
-        "Nothing was lost. Once more with --loss 10%."
+fn found(found: Found) -> String {
+    match found {
+        Found::Told(0) => ": acknowledgments had told of the hole".to_owned(),
+        Found::Told(1) => ": a duplicate ACK had told of the hole".to_owned(),
+        Found::Told(n) => format!(": {n} duplicate ACKs had told of the hole"),
+        Found::Probe => {
+            ", as a tail-loss probe: no acknowledgment had told of the hole, only time".to_owned()
+        }
+        Found::Timeout => ", after the retransmission timeout: no acknowledgment had told enough".to_owned(),
+        Found::Unknown => String::new(),
     }
+}
+
+/// Beside the formulas of a bulk transfer: to what they apply. `least` is the smallest number of lost segments of a lane.
+pub fn formulas(lanes: &[String], least: u64, style: &Style) -> String {
+    let mut text =
+        "Both formulas tell what Reno would reach in the long run from these losses and round trips alone. \
+                    Slow start, with which a transfer begins, is not in them; nor is a link's rate."
+            .to_owned();
+    if let Some(bbr) = lanes.iter().find(|name| name.ends_with("bbr")) {
+        text.push_str(&format!(" They do not apply to {bbr}: it does not slow down at each loss."));
+    }
+    text.push_str(&match least {
+        0 => " Where nothing was lost they say nothing.".to_owned(),
+        n if n < FEW => format!(" With as few as {n} segments lost, chance says more than either."),
+        _ => String::new(),
+    });
+    line("WHY", &text, style)
+        + &line("SOURCE", "Mathis et al. 1997; Padhye et al. 1998, RFC 5348 s3.1", style)
+}
+
+fn attempt(lanes: &[Told]) -> String {
+    let late = lanes.iter().find_map(|l| l.late.as_ref());
+    let lost = lanes.iter().any(|l| !l.missing.is_empty() || !l.again.is_empty());
+    match late {
+        Some(late) if late.stalled => {
+            "Lose the last message: --messages 10 --drop 'data#10' --delay 25ms. Does TCP find out sooner or later?"
+        }
+        Some(_) => "Lose one in the middle: --messages 10 --drop 'data#3' --delay 25ms. How does TCP find out then?",
+        None if lost => "The same with --lanes tcp,udp,arq: what does each do about it?",
+        None => "Nothing was lost. Once more with --loss 10% --delay 25ms.",
+    }
+    .to_owned()
 }
 
 #[cfg(test)]
@@ -190,7 +254,7 @@ mod tests {
             missing: Vec::new(),
             reordered: 0,
             stalled: 0,
-            wait: None,
+            late: None,
             again: String::new(),
             failed: false,
         }
@@ -209,11 +273,14 @@ mod tests {
     fn one_missing_brick() {
         let tcp = Told {
             stalled: 6,
-            wait: Some(Wait {
+            late: Some(Late {
                 message: 4,
                 time: Duration::from_millis(60),
+                stalled: true,
                 dropped: Some((FrameId(6), Rule::Script("data#3".into()))),
                 brought: Some(FrameId(14)),
+                after: Some(Duration::from_millis(70)),
+                found: Found::Told(6),
             }),
             again: "1 fast".to_owned(),
             ..lane(Kind::Tcp)
@@ -224,7 +291,7 @@ mod tests {
             "6 messages had each reached the server's host",
             "Message 3 never did, and no call of either program failed.",
             "message 4 waited 60.0 ms",
-            "dropped frame #6, as the script data#3 asked; frame #14",
+            "dropped frame #6, as the script data#3 asked; frame #14, 70.0 ms after it, brought its octets: 6 dup",
             "Sent again: 1 fast.",
         ] {
             let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,11 +2,11 @@
 
 use super::LossArgs;
 use crate::cli::args::{ColorArg, NetArgs};
-use crate::model::{Event, FrameId, What};
-use crate::narrate::loss::{self as words, Kind, Told, Wait};
+use crate::model::{Carried, Event, Fate, FrameId, Packet, TcpNote, What};
+use crate::narrate::loss::{self as words, Found, Kind, Late, Told};
 use crate::narrate::{Style, ladder};
 use crate::report::loss::text::{self, BulkRow, Column, Look};
-use crate::report::loss::{self, Comparison, Lane, Load, Offered, Score, Transport};
+use crate::report::loss::{self, Comparison, Lane, Load, Offered, Score, Transport, Trigger};
 use std::env;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
@@ -80,7 +80,7 @@ impl Screen {
         if !args.show.quiet {
             match comparison.load {
                 Load::Messages { .. } => self.pictures(comparison, &names)?,
-                Load::Bulk { .. } => writeln!(self.out, "{}", text::bulk(&bulk_rows(comparison, &scores)))?,
+                Load::Bulk { .. } => self.bulk(comparison, &scores, &names)?,
             }
         }
         let columns: Vec<Column<'_>> =
@@ -103,13 +103,19 @@ impl Screen {
         let told: Vec<Told> =
             comparison.lanes.iter().zip(&scores).map(|(lane, score)| told(lane, score)).collect();
         write!(self.out, "{}", words::answer(&told, &self.style))?;
-        if let Some((lane, wait)) = longest(&told)
-            && let (Some((dropped, _)), Some(brought)) = (&wait.dropped, wait.brought)
+        if let Some((lane, late)) = longest(&told)
+            && let (Some((dropped, _)), Some(brought)) = (&late.dropped, late.brought)
         {
             writeln!(self.out)?;
             self.ladder(&events[lane], *dropped, brought)?;
         }
         Ok(())
+    }
+
+    fn bulk(&mut self, comparison: &Comparison, scores: &[Score], names: &[String]) -> io::Result<()> {
+        write!(self.out, "{}", text::bulk(&bulk_rows(comparison, scores)))?;
+        let least = scores.iter().map(|score| score.data.hits).min().unwrap_or(0);
+        writeln!(self.out, "{}", words::formulas(names, least, &self.style))
     }
 
     fn pictures(&mut self, comparison: &Comparison, names: &[String]) -> io::Result<()> {
@@ -173,7 +179,7 @@ fn told_nothing(transport: &Transport) -> Told {
         missing: Vec::new(),
         reordered: 0,
         stalled: 0,
-        wait: None,
+        late: None,
         again: String::new(),
         failed: false,
     }
@@ -187,35 +193,64 @@ fn told(lane: &Lane, score: &Score) -> Told {
         missing: numbered.filter(|(_, m)| missing(m)).map(|(n, _)| n).collect(),
         reordered: score.reordered,
         stalled: score.stalled,
-        wait: wait(lane),
+        late: late(lane),
         again: text::again(score),
         failed: !lane.failures.is_empty(),
         ..told_nothing(&lane.transport)
     }
 }
 
-/// The message that waited longest, and the frames behind it.
-fn wait(lane: &Lane) -> Option<Wait> {
-    let (message, waited) =
-        (1..).zip(&lane.messages).max_by_key(|(n, m)| (m.stall(), std::cmp::Reverse(*n)))?;
-    if waited.stall().is_zero() {
-        return None;
-    }
-    let filled = waited.in_order?;
+/// The message that a loss cost most, and the frames behind it: the one that waited longest for octets before it, or,
+/// where none did, the one that a repetition brought latest.
+fn late(lane: &Lane) -> Option<Late> {
+    let numbered = || (1_u32..).zip(&lane.messages);
+    let (message, waited) = numbered().max_by_key(|(n, m)| (m.stall(), std::cmp::Reverse(*n)))?;
+    let stalled = !waited.stall().is_zero();
+    let again = |m: &loss::Message| {
+        let at = m.in_order?;
+        lane.retransmissions.iter().find(|r| lane.frames[r.frame].reached() == Some(at))
+    };
+    let repaired = || numbered().filter(|(_, m)| again(m).is_some()).max_by_key(|(_, m)| m.latency());
+    let (message, waited) = if stalled { (message, waited) } else { repaired()? };
+    let time = if stalled { waited.stall() } else { waited.latency()? };
     // What arrived at that very moment filled the hole; what had carried its first octet before had been dropped.
-    let brought = lane.frames.iter().find(|f| f.reached() == Some(filled) && f.carries().is_some());
+    let filled = waited.in_order?;
+    let filling = |f: &&loss::Frame| f.reached() == Some(filled) && f.carries().is_some();
+    let brought = lane.frames.iter().find(filling);
     let octet = brought.and_then(loss::Frame::carries).map(|octets| octets.start);
     let dropped = lane.frames.iter().find_map(|f| match &f.row.fate {
-        crate::model::Fate::Dropped { by } if f.carries().zip(octet).is_some_and(|(c, o)| c.contains(&o)) => {
-            Some((f.row.id, by.clone()))
-        }
+        Fate::Dropped { by } if f.carries().zip(octet).is_some_and(|(c, o)| c.contains(&o)) => Some((f, by)),
         _ => None,
     });
-    Some(Wait { message, time: waited.stall(), dropped, brought: brought.map(|f| f.row.id) })
+    let trigger = again(waited).map(|r| (r.trigger, duplicate_acks(&lane.frames[r.frame])));
+    Some(Late {
+        message,
+        time,
+        stalled,
+        dropped: dropped.map(|(f, by)| (f.row.id, by.clone())),
+        brought: brought.map(|f| f.row.id),
+        after: dropped.zip(brought).map(|((first, _), again)| again.row.at.since(first.row.at)),
+        found: match trigger {
+            Some((Trigger::Fast, duplicates)) => Found::Told(duplicates),
+            Some((Trigger::Probe, _)) => Found::Probe,
+            Some((Trigger::Timeout, _)) => Found::Timeout,
+            Some((Trigger::Unknown, _)) | None => Found::Unknown,
+        },
+    })
 }
 
-fn longest(told: &[Told]) -> Option<(usize, &Wait)> {
-    told.iter().enumerate().filter_map(|(i, t)| Some((i, t.wait.as_ref()?))).max_by_key(|(_, wait)| wait.time)
+/// Duplicate acknowledgments of its first octet that a retransmission's sender had seen.
+fn duplicate_acks(frame: &loss::Frame) -> u32 {
+    let Packet::Ip(_, Carried::Tcp(tcp)) = &frame.seen.packet else { return 0 };
+    let of = |note: &TcpNote| match note {
+        TcpNote::Retransmission { duplicate_acks, .. } => Some(*duplicate_acks),
+        _ => None,
+    };
+    tcp.notes.iter().find_map(of).unwrap_or(0)
+}
+
+fn longest(told: &[Told]) -> Option<(usize, &Late)> {
+    told.iter().enumerate().filter_map(|(i, t)| Some((i, t.late.as_ref()?))).max_by_key(|(_, late)| late.time)
 }
 
 fn bulk_rows(comparison: &Comparison, scores: &[Score]) -> Vec<BulkRow> {

@@ -12,7 +12,7 @@ pub mod text;
 
 pub use formula::{mathis, padhye};
 pub use gather::Gather;
-pub use score::{Latency, Offered, Score, Share, duplicate_acks, is_data, quantile};
+pub use score::{Latency, Offered, Score, Share, is_data, quantile};
 
 use crate::model::{Outcome, Row, Run, Seen, TcpInfo, Time};
 use std::time::Duration;

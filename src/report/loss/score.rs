@@ -1,7 +1,7 @@
 //! The scorecard's numbers. What each means stands in `docs/loss.md`, to the digit.
 
 use super::{Lane, Trigger};
-use crate::model::{Carried, Class, Direction, Fate, Packet, Rule};
+use crate::model::{Class, Direction, Fate, Rule};
 use std::time::Duration;
 
 /// The chance losses that the wire was asked for, in one direction.
@@ -198,19 +198,6 @@ impl Score {
 /// Whether a frame carries data, as the wire's `data` counts.
 pub fn is_data(class: Class) -> bool {
     class.meets(Class::TCP_DATA.with(Class::UDP).with(Class::FRAGMENT))
-}
-
-/// Acknowledgments among a lane's frames that acknowledge nothing new, in a row at most: TCP's way of telling of a hole.
-pub fn duplicate_acks(lane: &Lane) -> u32 {
-    let notes = lane.frames.iter().filter_map(|frame| match &frame.seen.packet {
-        Packet::Ip(_, Carried::Tcp(tcp)) => Some(&tcp.notes),
-        _ => None,
-    });
-    let nth = |note: &crate::model::TcpNote| match note {
-        crate::model::TcpNote::DuplicateAck { nth, .. } => Some(*nth),
-        _ => None,
-    };
-    notes.flatten().filter_map(nth).max().unwrap_or(0)
 }
 
 fn count(n: usize) -> u32 {
