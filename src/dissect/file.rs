@@ -114,7 +114,7 @@ impl File {
         let mut flow = Flow::Continue;
         // A second copy is the same frame again: the ledger has said so.
         if mark.copy.unwrap_or(0) == 0 {
-            self.count(&row.direction, record.original_len, row.fate.is_dropped());
+            self.count(&row.direction, record.original_len, row.fate.is_lost());
             let frame = Frame {
                 id: row.id,
                 direction: row.direction,

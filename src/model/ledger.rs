@@ -196,6 +196,11 @@ impl Fate {
         matches!(self, Fate::Dropped { .. })
     }
 
+    /// Whether none arrives although it was for the far host: what a router was to have ended where it should.
+    pub const fn is_lost(&self) -> bool {
+        matches!(self, Fate::Dropped { by } if !matches!(by, Rule::ForRouter { .. }))
+    }
+
     /// Whether one untouched copy is due at `now` already: it can be written straight through.
     pub fn is_immediate(&self, now: Time) -> bool {
         matches!(self, Fate::Delivered(d) if d.at <= now && d.is_plain())

@@ -94,8 +94,14 @@ pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reaso
             Cite::rfc(9293, "3.8.3"),
         ),
         "EAGAIN" | "EWOULDBLOCK" => why(
-            "nothing is ready yet, or the waiting time set on the socket is over",
-            "API: your kernel; it is no error of the network",
+            match call {
+                Call::Accept => "no connection was ready for it in the time that it may wait",
+                Call::Send { .. } | Call::SendTo { .. } => {
+                    "no room in the send buffer in the time that it may wait (SO_SNDTIMEO)"
+                }
+                _ => "nothing came in the time that it may wait (SO_RCVTIMEO)",
+            },
+            "API: your kernel, when that time was over",
             Cite::man("socket(7)"),
         ),
         "EINPROGRESS" => why(
@@ -136,6 +142,11 @@ pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reaso
             why("this process has too many descriptors open", "API: your kernel", Cite::man("errno(3)"))
         }
         "ENFILE" => why("the system has too many files open", "API: your kernel", Cite::man("errno(3)")),
+        "ENOENT" if matches!(call, Call::SetOption(o) if o.name == "TCP_CONGESTION") => why(
+            "this kernel has no congestion control of that name; `layerlab doctor` lists its own",
+            "API: your kernel; no frame was sent",
+            Cite::man("tcp(7)"),
+        ),
         "ENOPROTOOPT" => {
             why("this protocol does not know that option", "API: your kernel", Cite::man("setsockopt(2)"))
         }

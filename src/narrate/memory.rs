@@ -1,6 +1,7 @@
 //! What a narrator remembers, so that it claims only what was observed. All of it is bounded: what is
 //! forgotten is told as inferred, never as seen.
 
+use super::flows::Flows;
 use crate::model::{ArpOperation, Call};
 use crate::model::{
     Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
@@ -21,18 +22,18 @@ const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A map that forgets its oldest entry when it is full.
 #[derive(Debug)]
-struct Recent<K, V> {
+pub(super) struct Recent<K, V> {
     map: HashMap<K, V>,
     order: VecDeque<K>,
     limit: usize,
 }
 
 impl<K: Copy + Eq + Hash, V> Recent<K, V> {
-    fn new(limit: usize) -> Recent<K, V> {
+    pub(super) fn new(limit: usize) -> Recent<K, V> {
         Recent { map: HashMap::new(), order: VecDeque::new(), limit }
     }
 
-    fn insert(&mut self, key: K, value: V) {
+    pub(super) fn insert(&mut self, key: K, value: V) {
         if self.map.insert(key, value).is_none() {
             self.order.push_back(key);
             if self.order.len() > self.limit
@@ -43,8 +44,19 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         }
     }
 
-    fn get(&self, key: K) -> Option<&V> {
+    pub(super) fn get(&self, key: K) -> Option<&V> {
         self.map.get(&key)
+    }
+
+    /// The value of `key`, made where there is none.
+    pub(super) fn obtain(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        if !self.map.contains_key(&key) {
+            self.insert(key, V::default());
+        }
+        self.map.entry(key).or_default()
     }
 }
 
@@ -63,13 +75,35 @@ enum Arrival {
 
 #[derive(Clone, PartialEq, Debug)]
 struct Frame {
+    /// When it was told, and where it was going.
+    at: Time,
+    direction: Direction,
     /// Source and destination port, where the frame has them.
     ports: Option<(u16, u16)>,
-    /// When the wire read it.
-    at: Time,
     /// Of a segment: its sequence number and length.
     numbers: Option<(u32, u32)>,
     arrival: Arrival,
+}
+
+impl Frame {
+    /// Whether it may belong to what `side` does with `socket`. A frame without ports may: a fragment, an ARP
+    /// request that a packet waits for.
+    fn concerns(&self, side: Side, socket: Socket) -> bool {
+        let Some((from, to)) = self.ports else { return true };
+        let (mine, theirs) = if self.direction.from() == side { (from, to) } else { (to, from) };
+        socket.local.is_none_or(|l| l.port() == mine) && socket.talks_to().is_none_or(|p| p.port() == theirs)
+    }
+}
+
+/// What is known of a wait in which nothing came.
+#[derive(Debug, Default)]
+pub(super) struct Silence {
+    /// Frames of the conversation that were lost meanwhile: whether by damage, and by what.
+    pub(super) lost: Vec<(FrameId, Direction, bool, Rule)>,
+    /// The last ICMP error that came for it.
+    pub(super) error: Option<(FrameId, IcmpKind)>,
+    /// Its last frame with octets that is still on its way, and when it arrives.
+    pub(super) under_way: Option<(FrameId, Direction, Time)>,
 }
 
 /// Something seen that a system call's result may be explained by.
@@ -100,6 +134,31 @@ pub(super) struct Socket {
     pub(super) kind: Option<SocketKind>,
     pub(super) local: Option<SocketAddr>,
     pub(super) peer: Option<SocketAddr>,
+    /// Where it sent to last, by an address given with the datagram.
+    sends_to: Option<SocketAddr>,
+    /// When it first sent something since something last came.
+    asked: Option<Time>,
+    /// A stream socket has had a connection; an error has ended it.
+    pub(super) connected: bool,
+    pub(super) broken: bool,
+    nodelay: bool,
+}
+
+impl Socket {
+    /// Who is at the other end, as far as its calls tell.
+    pub(super) fn talks_to(&self) -> Option<SocketAddr> {
+        self.peer.or(self.sends_to)
+    }
+
+    /// Whether it has sent something and got nothing since.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Its own port and its peer's.
+    fn ports(&self) -> Option<(u16, u16)> {
+        Some((self.local?.port(), self.peer?.port()))
+    }
 }
 
 /// What was seen so far.
@@ -110,6 +169,7 @@ pub(super) struct Memory {
     sockets: Recent<(Side, i32), Socket>,
     /// ARP requests since the last reply, by the address asked for.
     arp: Recent<IpAddr, Vec<FrameId>>,
+    flows: Flows,
 }
 
 impl Memory {
@@ -119,6 +179,7 @@ impl Memory {
             landmarks: VecDeque::new(),
             sockets: Recent::new(LANDMARKS),
             arp: Recent::new(64),
+            flows: Flows::new(LANDMARKS),
         }
     }
 
@@ -139,23 +200,49 @@ impl Memory {
                     f.arrival = arrival;
                 }
             }
-            What::Called { fd: Some(fd), call: Call::Connect(to) } => {
+            What::Called { fd: Some(fd), call } => {
                 if let Some(side) = side {
-                    let mut s = self.socket(side, Some(*fd));
-                    s.peer = Some(*to);
-                    self.sockets.insert((side, *fd), s);
+                    self.learn_call(event.at, side, *fd, call);
                 }
             }
             What::Returned { fd, call, result, .. } => {
                 if let Some(side) = side {
-                    self.learn_return(side, *fd, call, result);
+                    self.learn_return(event.at, side, *fd, call, result);
                 }
             }
             What::Called { .. } | What::Wire(_) | What::Connections(_) => {}
         }
     }
 
-    fn learn_return(&mut self, side: Side, fd: Option<i32>, call: &Call, result: &Result<Returned, Errno>) {
+    /// A call's effect on the network may come before it returns.
+    fn learn_call(&mut self, at: Time, side: Side, fd: i32, call: &Call) {
+        let mut s = self.socket(side, Some(fd));
+        match call {
+            Call::Connect(to) => s.peer = Some(*to),
+            Call::Send { .. } => s.asked = s.asked.or(Some(at)),
+            Call::SendTo { to, .. } => {
+                s.asked = s.asked.or(Some(at));
+                s.sends_to = Some(*to);
+            }
+            Call::Close | Call::Shutdown(_) => {
+                if let Some(ports) = s.ports() {
+                    self.flows.ended(side, ports, call);
+                }
+                return;
+            }
+            _ => return,
+        }
+        self.sockets.insert((side, fd), s);
+    }
+
+    fn learn_return(
+        &mut self,
+        at: Time,
+        side: Side,
+        fd: Option<i32>,
+        call: &Call,
+        result: &Result<Returned, Errno>,
+    ) {
         let mut s = self.socket(side, fd);
         match (call, result) {
             (Call::Socket(kind), Ok(Returned::Descriptor(new))) => {
@@ -163,7 +250,9 @@ impl Memory {
                 return;
             }
             (Call::Accept, Ok(Returned::Accepted { fd, peer })) => {
-                let accepted = Socket { kind: Some(SocketKind::Stream), local: s.local, peer: Some(*peer) };
+                let kind = Some(SocketKind::Stream);
+                let accepted =
+                    Socket { kind, local: s.local, peer: Some(*peer), connected: true, ..Socket::default() };
                 self.sockets.insert((side, *fd), accepted);
                 return;
             }
@@ -171,8 +260,22 @@ impl Memory {
             (Call::Connect(to), Ok(Returned::Local(local))) => {
                 s.peer = Some(*to);
                 s.local = Some(*local);
+                s.connected = true;
             }
             (_, Ok(Returned::Local(local))) => s.local = Some(*local),
+            (Call::SetOption(option), Ok(_)) if option.name == "TCP_NODELAY" => {
+                s.nodelay = option.value != "0"
+            }
+            (Call::Send { .. }, Ok(Returned::Octets(n))) => {
+                if let Some(ports) = s.ports().filter(|_| s.kind == Some(SocketKind::Stream)) {
+                    self.flows.handed_over(side, ports, *n, at, s.nodelay);
+                }
+                return;
+            }
+            (Call::Recv { .. } | Call::RecvFrom { .. }, Ok(_)) => s.asked = None,
+            (_, Err(Errno { name: "ECONNRESET" | "EPIPE" | "ETIMEDOUT" | "ECONNABORTED", .. })) => {
+                s.broken = true;
+            }
             _ => return,
         }
         if let Some(fd) = fd {
@@ -199,6 +302,7 @@ impl Memory {
             Packet::Ip(_, Carried::Tcp(tcp)) => {
                 ports = Some((tcp.source_port, tcp.destination_port));
                 numbers = Some((tcp.seq, tcp.len));
+                self.flows.segment(at, seen, tcp);
                 let mark = |what| Sighting {
                     what,
                     at,
@@ -234,7 +338,8 @@ impl Memory {
             }
             _ => {}
         }
-        self.frames.insert(seen.id, Frame { ports, at, numbers, arrival: Arrival::Unknown });
+        let (direction, arrival) = (seen.direction, Arrival::Unknown);
+        self.frames.insert(seen.id, Frame { at, direction, ports, numbers, arrival });
     }
 
     fn remember(&mut self, mark: Sighting) {
@@ -323,6 +428,49 @@ impl Memory {
             })
             .map(|m| m.frame)
             .collect()
+    }
+
+    /// What is known of a wait on `socket` that ends now with nothing.
+    pub(super) fn silence(&self, side: Side, socket: Socket, since: Time, now: Time) -> Silence {
+        let since = socket.asked.map_or(since, |asked| asked.min(since));
+        let mut known = Silence::default();
+        let mut frames: Vec<(&FrameId, &Frame)> = self.frames.map.iter().collect();
+        frames.retain(|(_, f)| f.at >= since && f.at <= now && f.concerns(side, socket));
+        frames.sort_by_key(|(id, _)| **id);
+        for (id, frame) in frames {
+            match &frame.arrival {
+                // What was for a router itself ended where it should.
+                Arrival::Never(Rule::ForRouter { .. }) => {}
+                Arrival::Never(rule) => known.lost.push((*id, frame.direction, false, rule.clone())),
+                Arrival::Damaged(rule) => known.lost.push((*id, frame.direction, true, rule.clone())),
+                Arrival::At(at) if *at > now && frame.ports.is_some() => {
+                    known.under_way = Some((*id, frame.direction, *at));
+                }
+                Arrival::At(_) | Arrival::Unknown => {}
+            }
+        }
+        let to = Socket { peer: socket.talks_to(), ..socket };
+        let icmp = self.reached(side, to, since, now, |m| matches!(m, Landmark::Unreachable(_)));
+        known.error = icmp.and_then(|(id, what)| match what {
+            Landmark::Unreachable(kind) => Some((id, kind)),
+            _ => None,
+        });
+        known
+    }
+
+    /// When a frame reached the far host, where it did; without a ledger, when it was seen.
+    pub(super) fn arrived(&self, frame: FrameId) -> Option<Time> {
+        let f = self.frames.get(frame)?;
+        match f.arrival {
+            Arrival::At(at) => Some(at),
+            Arrival::Unknown => Some(f.at),
+            Arrival::Damaged(_) | Arrival::Never(_) => None,
+        }
+    }
+
+    /// What is known of the connections' octets.
+    pub(super) fn flows(&self) -> &Flows {
+        &self.flows
     }
 
     /// ARP requests for `ip` that nobody answered.

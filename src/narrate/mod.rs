@@ -13,6 +13,7 @@
 
 mod bytes;
 mod errno;
+mod flows;
 pub mod glossary;
 mod heading;
 mod json;

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod fixture;
+mod observed;
 mod tales;
 
 use super::text::columns;

@@ -3,11 +3,12 @@
 use super::super::errno::reason;
 use super::super::memory::{Landmark, Socket};
 use super::super::style::Glyphs;
-use super::super::text::{count, preview, safe, span};
+use super::super::text::{count, ms, preview, safe, span};
+use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
-    Call, Cite, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption, TcpInfo,
-    TcpState, Time,
+    Call, Cite, Direction, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption,
+    TcpInfo, TcpState, Time,
 };
 use std::time::Duration;
 
@@ -198,15 +199,22 @@ fn succeeded(draft: &mut Draft<'_>, facts: &Facts, call: &Call, returned: &Retur
             "your kernel sends FIN after what is queued; reading goes on",
         ),
         (Call::Close, _) if facts.socket.kind == Some(SocketKind::Stream) && facts.socket.peer.is_some() => {
-            draft.once(
-                "close",
-                NoteKind::Kernel,
-                Some(Cite::rfc(9293, "3.6")),
-                "the descriptor is gone; your kernel ends the connection",
-            )
+            closed(draft, &facts.socket);
         }
         _ => {}
     }
+}
+
+fn closed(draft: &mut Draft<'_>, socket: &Socket) {
+    let (key, cite, text) = if socket.broken {
+        ("close broken", Cite::man("close(2)"), "the descriptor is gone; the connection was before")
+    } else if socket.connected {
+        let text = "the descriptor is gone; your kernel ends the connection";
+        ("close", Cite::rfc(9293, "3.6"), text)
+    } else {
+        ("close none", Cite::man("close(2)"), "the descriptor is gone; there was no connection to end")
+    };
+    draft.once(key, NoteKind::Kernel, Some(cite), text);
 }
 
 fn connected(draft: &mut Draft<'_>, facts: &Facts) {
@@ -289,6 +297,9 @@ fn received(draft: &mut Draft<'_>, facts: &Facts, size: usize, n: usize) {
 }
 
 fn failed(draft: &mut Draft<'_>, facts: &Facts, call: &Call, errno: Errno) {
+    if matches!(errno.name, "EAGAIN" | "EWOULDBLOCK" | "EINPROGRESS") && draft.event.at > facts.began {
+        waited_in_vain(draft, facts);
+    }
     let seen = evidence(draft, facts, call, errno);
     let observed = seen.is_some();
     if let Some(text) = seen {
@@ -304,6 +315,48 @@ fn failed(draft: &mut Draft<'_>, facts: &Facts, call: &Call, errno: Errno) {
     if !observed && matches!(errno.name, "ECONNREFUSED" | "EHOSTUNREACH" | "ECONNRESET") {
         let text = "inferred from the error number: no frame that shows it was seen";
         draft.note(NoteKind::Meaning, Evidence::Inferred, None, text);
+    }
+}
+
+/// What the frames and the ledger show of a wait in which nothing came.
+fn waited_in_vain(draft: &mut Draft<'_>, facts: &Facts) {
+    let Some(side) = facts.side else { return };
+    let known = draft.memory.silence(side, facts.socket, facts.began, facts.now);
+    let ascii = draft.glyphs.ascii;
+    // Only of a side that has asked for something is there a way back.
+    let back = |direction: Direction| facts.socket.has_asked() && direction.to() == side;
+    if let Some((last, direction, damaged, rule)) = known.lost.last() {
+        let ids: Vec<FrameId> = known.lost.iter().map(|(id, ..)| *id).collect();
+        let (lost, doing) = if *damaged { ("damaged", Doing::Corrupt) } else { ("dropped", Doing::Loss) };
+        let why = format!("{lost}: {}", rule_words(rule, doing, ascii));
+        let text = match ids.as_slice() {
+            [one] if back(*direction) => format!("{one}, on its way back, was {why}"),
+            [one] => format!("{one} was {why}"),
+            many if many.len() <= 6 => format!("{} were lost, {last} {why}", list(many)),
+            many => format!("{} frames were lost, the last {last} {why}", many.len()),
+        };
+        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
+    }
+    if let Some((icmp, kind)) = known.error {
+        let what = match kind {
+            IcmpKind::PortUnreachable => "port unreachable",
+            IcmpKind::HostUnreachable => "host unreachable",
+            IcmpKind::FragmentationNeeded { .. } => "fragmentation needed",
+            IcmpKind::TtlExceeded | IcmpKind::ReassemblyTimeExceeded => "time exceeded",
+            _ => "an error",
+        };
+        let told = if kind == IcmpKind::PortUnreachable && facts.udp() && facts.socket.peer.is_none() {
+            "but an unconnected UDP socket is not told; a connected one is (--connect-udp)"
+        } else {
+            "but your kernel did not fail this call for it"
+        };
+        let cite = facts.udp().then_some(Cite::rfc(1122, "4.1.3.3"));
+        draft.note(NoteKind::Why, Evidence::Frame, cite, format!("ICMP {icmp} came ({what}), {told}"));
+    }
+    if let Some((id, direction, arrives)) = known.under_way {
+        let back = if back(direction) { ", on its way back," } else { "" };
+        let text = format!("{id}{back} is still under way: it arrives at {}", ms(arrives));
+        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Frames: their fields, and what they are in their conversation.
 
-use super::super::text::{count, ms, preview};
+use super::super::flows::{End, Held};
+use super::super::text::{count, ms, preview, span};
 use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
@@ -26,7 +27,7 @@ pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
     let route = format!("{} {from}{}{to}", seen.id, draft.glyphs.arrow);
     let body = match &seen.packet {
         Packet::Arp(arp) => arp_words(draft, arp),
-        Packet::Ip(ip, carried) => ip_words(draft, ip, carried),
+        Packet::Ip(ip, carried) => ip_words(draft, seen, ip, carried),
         Packet::Other(kind) => format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len),
         Packet::Malformed(m) => malformed(draft, m),
     };
@@ -96,9 +97,9 @@ fn arp_words(draft: &mut Draft<'_>, arp: &Arp) -> String {
     }
 }
 
-fn ip_words(draft: &mut Draft<'_>, ip: &Ip, carried: &Carried) -> String {
+fn ip_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, carried: &Carried) -> String {
     let mut body = match carried {
-        Carried::Tcp(tcp) => tcp_words(draft, ip, tcp),
+        Carried::Tcp(tcp) => tcp_words(draft, seen, ip, tcp),
         Carried::Udp(udp) => udp_words(draft, ip, udp),
         Carried::Icmp(icmp) => icmp_words(draft, icmp),
         Carried::Fragment { protocol } => {
@@ -191,7 +192,7 @@ fn udp_words(draft: &mut Draft<'_>, ip: &Ip, udp: &Udp) -> String {
     body
 }
 
-fn tcp_words(draft: &mut Draft<'_>, ip: &Ip, tcp: &Tcp) -> String {
+fn tcp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, tcp: &Tcp) -> String {
     let mut body = String::from("TCP");
     if tcp.stream > 0 {
         body.push_str(&format!(" stream {}", tcp.stream));
@@ -229,13 +230,14 @@ fn tcp_words(draft: &mut Draft<'_>, ip: &Ip, tcp: &Tcp) -> String {
     // That a segment is sent again comes before what it is.
     let again = |n: &&TcpNote| matches!(n, TcpNote::Retransmission { .. });
     for note in tcp.notes.iter().filter(again).chain(tcp.notes.iter().filter(|n| !again(n))) {
-        tcp_note(draft, tcp, note);
+        tcp_note(draft, seen, tcp, note);
     }
+    handed_over(draft, seen, tcp);
     checksum(draft, "TCP", tcp.checksum_good, Cite::rfc(9293, "3.1"));
     body
 }
 
-fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
+fn tcp_note(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp, note: &TcpNote) {
     let rfc = |section| Some(Cite::rfc(9293, section));
     match note {
         TcpNote::HandshakeSyn => draft.meaning(rfc("3.5"), "first of three: the handshake opens"),
@@ -259,13 +261,20 @@ fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
             ),
         ),
         TcpNote::Retransmission { of, duplicate_acks, needless } => {
-            retransmission(draft, tcp, *of, *duplicate_acks, *needless);
+            retransmission(draft, seen, tcp, *of, *duplicate_acks, *needless);
         }
         TcpNote::OutOfOrder => {
             draft.meaning(rfc("3.4"), "a gap: octets before it were not seen yet");
         }
         TcpNote::FirstFin => {
-            draft.meaning(rfc("3.6"), "first FIN: this side sends no more; the other still may");
+            draft.meaning(
+                rfc("3.6"),
+                match draft.memory.flows().end(seen, tcp) {
+                    Some(End::Closed) => "first FIN: its program closed the socket, and will not read either",
+                    Some(End::Shut) => "first FIN: this side sends no more, but still reads",
+                    None => "first FIN: this side sends no more; the other still may",
+                },
+            );
         }
         TcpNote::SecondFin => draft.meaning(rfc("3.6"), "second FIN: now both directions are ended"),
         TcpNote::ZeroWindow => draft.meaning(rfc("3.8.6"), "window 0: this side has no room left"),
@@ -280,7 +289,14 @@ fn tcp_note(draft: &mut Draft<'_>, tcp: &Tcp, note: &TcpNote) {
     }
 }
 
-fn retransmission(draft: &mut Draft<'_>, tcp: &Tcp, of: FrameId, duplicate_acks: u32, needless: bool) {
+fn retransmission(
+    draft: &mut Draft<'_>,
+    seen: &Seen,
+    tcp: &Tcp,
+    of: FrameId,
+    duplicate_acks: u32,
+    needless: bool,
+) {
     let ascii = draft.glyphs.ascii;
     let (memory, now) = (draft.memory, draft.event.at);
     let what = if memory.is_cut_anew(of, tcp) { "octets that were in" } else { "the same numbers as" };
@@ -304,20 +320,38 @@ fn retransmission(draft: &mut Draft<'_>, tcp: &Tcp, of: FrameId, duplicate_acks:
         Heading::Toward(direction) => memory.told_too_big(of, direction.from(), tcp, now),
         Heading::Local => None,
     };
-    match (duplicate_acks, told) {
-        (0, Some(icmp)) => {
-            let text = format!("inferred: {icmp} told its sender that packets must be smaller");
-            draft.note(NoteKind::Why, Evidence::Inferred, None, text);
-        }
-        (0, None) => {
-            let seen = if tcp.flags.has(TcpFlags::SYN) { "no answer came" } else { "no duplicate ACK came" };
-            let text = format!("inferred: {seen}, so a timer of its sender ran out");
-            draft.note(NoteKind::Why, Evidence::Inferred, None, text);
-        }
-        (n, _) => {
-            let text = format!("{} came before it", count(n.into(), "duplicate ACK"));
-            draft.note(NoteKind::Why, Evidence::Frame, None, text);
-        }
+    let flows = memory.flows();
+    let (evidence, text) = if duplicate_acks > 0 {
+        (Evidence::Frame, format!("{} came before it", count(duplicate_acks.into(), "duplicate ACK")))
+    } else if let Some(icmp) = told {
+        (Evidence::Inferred, format!("inferred: {icmp} told its sender that packets must be smaller"))
+    } else if let Some(ack) = flows.sacked(memory, now, seen, tcp) {
+        (Evidence::Frame, format!("{ack} had told by SACK that octets beyond these arrived"))
+    } else if tcp.flags.has(TcpFlags::SYN) {
+        (Evidence::Inferred, "inferred: no answer came, so a timer of its sender ran out".to_owned())
+    } else if flows.silent(memory, now, seen, tcp) {
+        (Evidence::Inferred, "inferred: no duplicate ACK came, so a timer of its sender ran out".to_owned())
+    } else {
+        return;
+    };
+    draft.note(NoteKind::Why, evidence, None, text);
+}
+
+/// How the program's send()s became this segment, where both were seen.
+fn handed_over(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp) {
+    let (flows, now) = (draft.memory.flows(), draft.event.at);
+    let calls = flows.sends_in(seen, tcp);
+    let held = flows.held(draft.memory, now, seen, tcp);
+    if calls > 1 {
+        draft.meaning(Some(Cite::rfc(9293, "2.2")), format!("octets of {calls} send()s in one segment"));
+    }
+    if let Some(Held { until, waited, in_flight }) = held {
+        let text = format!(
+            "inferred: Nagle's algorithm held it {} until ACK {until} came; {} unacknowledged",
+            span(waited),
+            if in_flight == 1 { "1 octet was".to_owned() } else { format!("{in_flight} octets were") },
+        );
+        draft.note(NoteKind::Why, Evidence::Inferred, Some(Cite::rfc(9293, "3.7.4")), text);
     }
 }
 

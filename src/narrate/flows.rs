@@ -1,0 +1,209 @@
+//! What a narrator remembers of the octets of TCP connections, seen from each of their two senders: which send()
+//! handed them over, which acknowledgments came for them, and how the program ended. Bounded.
+
+use super::memory::{Memory, Recent};
+use crate::model::{Call, FrameId, How, Seen, Side, Tcp, TcpFlags, TcpNote, Time};
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Calls of send() and acknowledgments that are remembered of each sender.
+const REMEMBERED: usize = 128;
+/// Shorter waits between send() and its segment are the kernel's way through its own stack.
+const WAITED: Duration = Duration::from_micros(500);
+/// No timer of TCP is shorter than this.
+const TIMER_MIN: Duration = Duration::from_millis(2);
+
+/// How a program gave up sending.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum End {
+    /// `close()`: it does not read any more either.
+    Closed,
+    /// `shutdown()` of the sending half: it still reads.
+    Shut,
+}
+
+/// One sender of a connection.
+#[derive(Debug, Default)]
+struct Sender {
+    /// Whether its SYN was seen: only then are octets counted from the first on.
+    from_start: bool,
+    nodelay: bool,
+    /// Octets that send() took so far; where each call ended, and when it returned.
+    handed: u64,
+    sends: VecDeque<(u64, Time)>,
+    /// Octets that were seen leaving.
+    sent: u64,
+    /// Whether octets were sent again: its congestion window is then no longer what it began with.
+    again: bool,
+    /// What its peer's SYN allows in a segment, and the peer's last window.
+    mss: Option<u32>,
+    window: Option<u32>,
+    /// Acknowledgments that its peer sent: up to which octet, and the right-most SACK block.
+    acks: VecDeque<(u64, Option<u32>, FrameId)>,
+    /// When it sent last, and its SYN: a round trip later the SYN-ACK came.
+    last_sent: Option<Time>,
+    syn: Option<Time>,
+    syn_ack: Option<FrameId>,
+    end: Option<End>,
+}
+
+/// Octets that TCP kept back until an acknowledgment came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Held {
+    /// The acknowledgment.
+    pub(super) until: FrameId,
+    /// How long after send() had returned.
+    pub(super) waited: Duration,
+    /// Octets that were not acknowledged when send() returned.
+    pub(super) in_flight: u64,
+}
+
+/// See the module's page.
+#[derive(Debug)]
+pub(super) struct Flows {
+    /// By the sender: its side, its port, its peer's.
+    senders: Recent<(Side, u16, u16), Sender>,
+}
+
+impl Flows {
+    pub(super) fn new(limit: usize) -> Flows {
+        Flows { senders: Recent::new(limit) }
+    }
+
+    fn of(&self, seen: &Seen, tcp: &Tcp) -> Option<&Sender> {
+        self.senders.get((seen.direction.from(), tcp.source_port, tcp.destination_port))
+    }
+
+    /// The program of `side` is about to end its sending, by this call. The first such call counts.
+    pub(super) fn ended(&mut self, side: Side, (mine, theirs): (u16, u16), call: &Call) {
+        let end = match call {
+            Call::Close => End::Closed,
+            Call::Shutdown(How::Write) => End::Shut,
+            Call::Shutdown(How::Both) => End::Closed,
+            _ => return,
+        };
+        self.senders.obtain((side, mine, theirs)).end.get_or_insert(end);
+    }
+
+    /// send() took `n` octets and returned at `at`.
+    pub(super) fn handed_over(
+        &mut self,
+        side: Side,
+        (mine, theirs): (u16, u16),
+        n: usize,
+        at: Time,
+        nodelay: bool,
+    ) {
+        let sender = self.senders.obtain((side, mine, theirs));
+        sender.handed += n as u64;
+        sender.nodelay = nodelay;
+        remember(&mut sender.sends, (sender.handed, at));
+    }
+
+    /// Learns from a segment.
+    pub(super) fn segment(&mut self, at: Time, seen: &Seen, tcp: &Tcp) {
+        let side = seen.direction.from();
+        let syn = tcp.flags.has(TcpFlags::SYN);
+        let me = self.senders.obtain((side, tcp.source_port, tcp.destination_port));
+        let again = tcp.notes.iter().any(|n| matches!(n, TcpNote::Retransmission { .. }));
+        if syn && !again && (me.sent > 0 || me.end.is_some()) {
+            // A new connection under the same ports.
+            *me = Sender::default();
+        }
+        me.again |= again;
+        if syn {
+            me.from_start = true;
+            me.syn = Some(at);
+        } else {
+            me.sent = me.sent.max(u64::from(tcp.seq.saturating_sub(1)) + u64::from(tcp.len));
+        }
+        if tcp.len > 0 || syn || tcp.flags.has(TcpFlags::FIN) {
+            me.last_sent = Some(at);
+        }
+        let peer = self.senders.obtain((side.other(), tcp.destination_port, tcp.source_port));
+        peer.window = Some(tcp.window);
+        peer.mss = peer.mss.or(tcp.mss.map(u32::from));
+        if let Some(ack) = tcp.ack {
+            let top = tcp.sack.iter().map(|(_, right)| *right).max();
+            remember(&mut peer.acks, (u64::from(ack.saturating_sub(1)), top, seen.id));
+            if syn {
+                peer.syn_ack = Some(seen.id);
+            }
+        }
+    }
+
+    /// How the program whose FIN this is gave up sending, where its call was seen.
+    pub(super) fn end(&self, seen: &Seen, tcp: &Tcp) -> Option<End> {
+        self.of(seen, tcp)?.end
+    }
+
+    /// How many send()s gave the octets of this segment; 0 where that was not seen.
+    pub(super) fn sends_in(&self, seen: &Seen, tcp: &Tcp) -> usize {
+        let Some(me) = self.of(seen, tcp).filter(|me| me.from_start) else { return 0 };
+        let start = u64::from(tcp.seq.saturating_sub(1));
+        let end = start + u64::from(tcp.len);
+        let whole = me.sends.front().is_some_and(|(first, _)| *first <= start || start == 0);
+        if !whole || end > me.handed || tcp.len == 0 {
+            return 0;
+        }
+        let before = me.sends.iter().take_while(|(call, _)| *call <= start).count();
+        me.sends.iter().skip(before).take_while(|(call, _)| *call < end).count() + 1
+    }
+
+    /// Whether Nagle's algorithm kept this segment back (RFC 9293 s3.7.4). Told where nothing else that the calls and the
+    /// frames show would have: send() had returned, something was unacknowledged, the window was open, little
+    /// was under way, nothing had been sent again; and it left right after the last acknowledgment.
+    pub(super) fn held(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> Option<Held> {
+        let me = self.of(seen, tcp).filter(|me| me.from_start && !me.nodelay && !me.again)?;
+        let start = u64::from(tcp.seq.checked_sub(1)?);
+        if tcp.len == 0 || start != me.sent || tcp.flags.has(TcpFlags::FIN) {
+            return None;
+        }
+        let (_, given) = *me.sends.iter().find(|(end, _)| *end > start)?;
+        let waited = now.since(given);
+        let mut arrived =
+            me.acks.iter().filter_map(|(up_to, _, id)| Some((memory.arrived(*id)?, *up_to, *id)));
+        let acknowledged = me
+            .acks
+            .iter()
+            .filter(|(_, _, id)| memory.arrived(*id).is_some_and(|at| at <= given))
+            .map(|(up_to, ..)| *up_to)
+            .max()
+            .unwrap_or(0);
+        let in_flight = start.checked_sub(acknowledged).filter(|n| *n > 0)?;
+        // The first that acknowledged everything.
+        let (came, _, until) = arrived.find(|(_, up_to, _)| *up_to >= start)?;
+        let mss = u64::from(me.mss?);
+        let small = u64::from(tcp.len) + 12 < mss && in_flight < mss;
+        let room = me.window.is_some_and(|window| u64::from(window) >= u64::from(tcp.len));
+        let right_after = came > given && came <= now && now.since(came) * 2 < waited;
+        (waited >= WAITED && small && room && right_after).then_some(Held { until, waited, in_flight })
+    }
+
+    /// The acknowledgment that told this segment's sender, by SACK, that octets beyond it had arrived.
+    pub(super) fn sacked(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> Option<FrameId> {
+        let me = self.of(seen, tcp)?;
+        let told = |(_, top, id): &&(u64, Option<u32>, FrameId)| {
+            top.is_some_and(|top| top > tcp.seq) && memory.arrived(*id).is_some_and(|at| at <= now)
+        };
+        me.acks.iter().rev().find(told).map(|(.., id)| *id)
+    }
+
+    /// Whether its sender had neither sent nor heard anything for long enough that a timer is what made it send.
+    pub(super) fn silent(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> bool {
+        let Some(me) = self.of(seen, tcp) else { return false };
+        let heard = me.acks.iter().filter_map(|(.., id)| memory.arrived(*id)).filter(|at| *at <= now).max();
+        let Some(last) = me.last_sent.max(heard) else { return false };
+        let quiet = now.since(last);
+        let back = me.syn_ack.and_then(|id| memory.arrived(id));
+        let round_trip = back.zip(me.syn).map(|(back, sent)| back.since(sent));
+        quiet >= TIMER_MIN && round_trip.is_none_or(|round_trip| quiet >= round_trip)
+    }
+}
+
+fn remember<T>(list: &mut VecDeque<T>, one: T) {
+    if list.len() == REMEMBERED {
+        list.pop_front();
+    }
+    list.push_back(one);
+}

@@ -1,0 +1,229 @@
+//! Nothing is claimed that was not observed: runs told by hand, each beside the one that differs in what was seen.
+
+use super::fixture::*;
+use crate::model::*;
+use crate::narrate::{Glyphs, Narrator, Note};
+use Direction::{ToClient, ToServer};
+use Side::{Client, Server};
+use std::time::Duration;
+
+/// All that was said, one line an event: the fact, then the notes.
+fn told(tale: &Tale) -> Vec<(String, Vec<Note>)> {
+    let mut narrator = Narrator::new(Glyphs::ASCII);
+    narrator.begin(&run());
+    tale.events.iter().map(|e| narrator.tell(e)).map(|s| (s.head, s.notes)).collect()
+}
+
+/// What was said of the last event whose fact begins so, its notes joined.
+fn of(tale: &Tale, head: &str) -> String {
+    let all = told(tale);
+    let (_, notes) =
+        all.iter().rev().find(|(h, _)| h.starts_with(head) && !h.contains("arrives at")).expect(head);
+    notes.iter().map(|n| n.text.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// A connection that is open, both descriptors known, with a wire of 10 ms each way; and the next number of a frame.
+fn open() -> Tale {
+    let mut t = Tale::new(10);
+    t.quick(0, Server, None, Call::Socket(SocketKind::Stream), Ok(Returned::Descriptor(3)));
+    t.quick(1, Server, Some(3), Call::Bind(server_addr()), Ok(Returned::Local(server_addr())));
+    t.quick(2, Client, None, Call::Socket(SocketKind::Stream), Ok(Returned::Descriptor(5)));
+    let connect = t.call(3, Client, Some(5), Call::Connect(server_addr()));
+    let syn = t.tcp(10, ToServer, segment(ToServer, SYN, 0, None, 0, &[TcpNote::HandshakeSyn]), None);
+    let notes = [TcpNote::HandshakeSynAck { answers: syn }];
+    t.tcp(10_020, ToClient, segment(ToClient, SYN_ACK, 0, Some(1), 0, &notes), None);
+    t.back(20_030, connect, Ok(Returned::Local(client_addr())));
+    t
+}
+
+fn data(seq: u32, len: u32, notes: &[TcpNote]) -> Tcp {
+    segment(ToServer, DATA, seq, Some(1), len, notes)
+}
+
+fn again(of: FrameId) -> [TcpNote; 1] {
+    [TcpNote::Retransmission { of, duplicate_acks: 0, needless: false }]
+}
+
+#[test]
+fn what_is_sent_again_for_a_smaller_mtu_names_the_icmp_message_that_told() {
+    let too_big = |answered: bool| {
+        let mut t = open();
+        let by = Rule::Mtu { mtu: 600, icmp: answered };
+        let lost = t.tcp(20_100, ToServer, data(1, 1_348, &[]), Some(Fate::Dropped { by }));
+        if answered {
+            let kind = IcmpKind::FragmentationNeeded { mtu: 600 };
+            let (about, echo, checksum_good) = (Some(lost), None, Some(true));
+            let icmp = Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, checksum_good };
+            let at = Time::from_micros(20_120);
+            let fate = Some(Fate::Delivered(Delivery::plain(at)));
+            t.frame(20_110, ToClient, 590, Packet::Ip(ip(ToClient, 576), Carried::Icmp(icmp)), fate);
+        }
+        t.tcp(if answered { 20_150 } else { 224_000 }, ToServer, data(1, 548, &again(lost)), None);
+        of(&t, if answered { "#5" } else { "#4" })
+    };
+    let told = too_big(true);
+    assert!(told.contains("#4 told its sender that packets must be smaller"), "{told}");
+    assert!(told.contains("octets that were in #3") && !told.contains("timer"), "{told}");
+    let told = too_big(false);
+    assert!(told.contains("inferred: no duplicate ACK came, so a timer"), "{told}");
+    assert!(!told.contains("ICMP #"), "{told}");
+}
+
+#[test]
+fn a_timer_is_inferred_only_from_silence() {
+    let mut t = open();
+    let lost = t.tcp(20_100, ToServer, data(1, 100, &[]), Some(Fate::Dropped { by: Rule::Random(0.5) }));
+    t.tcp(20_200, ToServer, data(101, 100, &[]), None);
+    t.tcp(21_000, ToServer, data(1, 100, &again(lost)), None);
+    let told = of(&t, "#5");
+    assert!(told.contains("was dropped") && !told.contains("inferred"), "{told}");
+}
+
+#[test]
+fn a_second_hole_is_told_by_sack_and_by_no_timer() {
+    let mut t = open();
+    let dropped = || Some(Fate::Dropped { by: Rule::Random(0.5) });
+    t.tcp(20_100, ToServer, data(1, 100, &[]), dropped());
+    let second = t.tcp(20_110, ToServer, data(101, 100, &[]), dropped());
+    t.tcp(20_120, ToServer, data(201, 100, &[]), None);
+    let mut sack = segment(ToClient, ACK, 1, Some(1), 0, &[]);
+    sack.sack.push((201, 301));
+    let ack = t.tcp(30_200, ToClient, sack, None);
+    t.tcp(40_300, ToServer, data(101, 100, &again(second)), None);
+    let told = of(&t, "#7");
+    assert!(told.contains(&format!("{ack} had told by SACK")) && !told.contains("timer"), "{told}");
+}
+
+/// A datagram of a socket that waits for its answer until 1 s have gone; `meanwhile` says what the frames show.
+fn datagram(connected: bool, meanwhile: impl FnOnce(&mut Tale)) -> String {
+    let mut t = Tale::new(1);
+    t.quick(0, Client, None, Call::Socket(SocketKind::Datagram), Ok(Returned::Descriptor(5)));
+    let send = if connected {
+        t.quick(5, Client, Some(5), Call::Connect(server_addr()), Ok(Returned::Local(client_addr())));
+        Call::Send { len: 5 }
+    } else {
+        Call::SendTo { len: 5, to: server_addr() }
+    };
+    t.quick(10, Client, Some(5), send, Ok(Returned::Octets(5)));
+    let recv = t.call(20, Client, Some(5), Call::RecvFrom { size: 100 });
+    meanwhile(&mut t);
+    t.back(1_000_020, recv, Err(errno(11, "EAGAIN")));
+    of(&t, "recvfrom(5, 100) = -1 EAGAIN")
+}
+
+#[test]
+fn a_wait_in_vain_says_what_had_become_of_the_question_and_of_the_answer() {
+    let script = || Rule::Script("udp#1".into());
+    let lost = |t: &mut Tale, direction| {
+        let udp = Udp { source_port: 40_000, destination_port: 7, len: 5, checksum_good: Some(true) };
+        let udp = match direction {
+            ToServer => udp,
+            ToClient => Udp { source_port: 7, destination_port: 40_000, ..udp },
+        };
+        let packet = Packet::Ip(ip(direction, 33), Carried::Udp(udp));
+        t.frame(30, direction, 47, packet, Some(Fate::Dropped { by: script() }));
+    };
+    let question = datagram(false, |t| lost(t, ToServer));
+    assert!(question.starts_with("#1 was dropped: script 'udp#1'; nothing came"), "{question}");
+    let answer = datagram(false, |t| {
+        t.udp(25, ToServer, 5);
+        lost(t, ToClient);
+    });
+    assert!(answer.starts_with("#2, on its way back, was dropped"), "{answer}");
+    let late = datagram(false, |t| {
+        t.delay = Duration::from_secs(2);
+        t.udp(25, ToServer, 5);
+    });
+    assert!(late.starts_with("#1 is still under way: it arrives at 2000.025"), "{late}");
+    // Of frames that nobody saw nothing is said; and nothing of the network's innocence.
+    let unseen = datagram(false, |_| {});
+    assert!(unseen.starts_with("nothing came in the time") && !unseen.contains("network"), "{unseen}");
+}
+
+#[test]
+fn an_icmp_error_that_a_socket_is_not_told_of_is_named() {
+    let closed = |connected| {
+        datagram(connected, |t| {
+            let about = Some(t.udp(25, ToServer, 5));
+            let kind = IcmpKind::PortUnreachable;
+            let icmp = Icmp {
+                v6: false,
+                kind_number: 3,
+                code: 3,
+                kind,
+                about,
+                echo: None,
+                checksum_good: Some(true),
+            };
+            t.frame(1_100, ToClient, 73, Packet::Ip(ip(ToClient, 59), Carried::Icmp(icmp)), None);
+        })
+    };
+    assert!(closed(false).starts_with("ICMP #2 came (port unreachable), but an unconnected UDP socket"));
+    assert!(closed(true).starts_with("ICMP #2 came (port unreachable), but your kernel did not"));
+}
+
+#[test]
+fn a_fin_is_told_by_the_call_that_caused_it() {
+    let fin = |call: Option<Call>| {
+        let mut t = open();
+        if let Some(call) = call {
+            t.quick(30_000, Client, Some(5), call, Ok(Returned::Done));
+        }
+        let fin = segment(ToServer, FIN_ACK, 1, Some(1), 0, &[TcpNote::FirstFin]);
+        t.tcp(30_010, ToServer, fin, None);
+        of(&t, "#3")
+    };
+    assert_eq!(fin(Some(Call::Close)), "first FIN: its program closed the socket, and will not read either");
+    let shut = "first FIN: this side sends no more, but still reads";
+    assert_eq!(fin(Some(Call::Shutdown(How::Write))), shut);
+    assert_eq!(fin(None), "first FIN: this side sends no more; the other still may");
+}
+
+#[test]
+fn close_ends_a_connection_only_where_there_is_one() {
+    let close = |t: &mut Tale, at| t.quick(at, Client, Some(5), Call::Close, Ok(Returned::Done));
+    let mut opened = open();
+    close(&mut opened, 30_000);
+    assert_eq!(of(&opened, "close(5) = 0"), "the descriptor is gone; your kernel ends the connection");
+    let mut refused = super::tales::refused();
+    close(&mut refused, 30_000);
+    assert_eq!(of(&refused, "close(5) = 0"), "the descriptor is gone; there was no connection to end");
+    let mut reset = open();
+    let recv = Call::Recv { size: 9 };
+    reset.quick(25_000, Client, Some(5), recv, Err(errno(104, "ECONNRESET")));
+    close(&mut reset, 30_000);
+    assert_eq!(of(&reset, "close(5) = 0"), "the descriptor is gone; the connection was before");
+}
+
+/// Three send()s of one octet each; the first leaves at once, its ACK comes at 40.1 ms, the rest then.
+fn small_sends(nodelay: bool, leaves: u64) -> String {
+    let mut t = open();
+    if nodelay {
+        let option = SocketOption { name: "TCP_NODELAY", value: "1".to_owned() };
+        t.quick(20_040, Client, Some(5), Call::SetOption(option), Ok(Returned::Done));
+    }
+    for n in 0..3 {
+        t.quick(20_050 + n * 10, Client, Some(5), Call::Send { len: 1 }, Ok(Returned::Octets(1)));
+    }
+    let first = t.tcp(20_090, ToServer, data(1, 1, &[]), None);
+    let notes = [TcpNote::Acknowledges { last: first }];
+    if leaves >= 40_100 {
+        t.tcp(30_100, ToClient, segment(ToClient, ACK, 1, Some(2), 0, &notes), None);
+    }
+    t.tcp(leaves, ToServer, data(2, 2, &[]), None);
+    of(&t, if leaves >= 40_100 { "#5" } else { "#4" })
+}
+
+#[test]
+fn nagle_is_inferred_from_calls_and_frames_or_not_at_all() {
+    let held = small_sends(false, 40_120);
+    assert_eq!(
+        held,
+        "octets of 2 send()s in one segment; inferred: Nagle's algorithm held it 20.055 ms until ACK #4 came; \
+         1 octet was unacknowledged"
+    );
+    // Switched off; before the ACK came; long after it.
+    for other in [small_sends(true, 40_120), small_sends(false, 30_000), small_sends(false, 90_000)] {
+        assert_eq!(other, "octets of 2 send()s in one segment");
+    }
+}
