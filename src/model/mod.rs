@@ -6,6 +6,7 @@ mod event;
 mod field;
 mod ledger;
 mod machine;
+mod offload;
 mod packet;
 mod place;
 mod program;
@@ -22,6 +23,7 @@ pub use event::{Event, EventId, Evidence, Heading, Located, What, WireChange};
 pub use field::{Field, Header, Meaning, Value};
 pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule};
 pub use machine::{Hangup, Input, Machine, Outbox};
+pub use offload::{Offload, PartialChecksum, SegmentKind, Segmentation};
 pub use packet::{
     Arp, ArpOperation, Carried, Icmp, IcmpKind, Ip, IpFragment, Malformed, Packet, Problem, Seen, Tcp,
     TcpFlags, TcpNote, Udp,

@@ -3,8 +3,9 @@
 
 use super::l3_internet::ipv6;
 use super::l4_transport::tcp::{Options, TcpOption};
+use super::offload::Superframe;
 use super::{classify, decode, headers, ip_len};
-use crate::model::{Class, Field, Value};
+use crate::model::{Class, Field, Offload, SegmentKind, Segmentation, Value};
 
 /// Whatever the octets, every reading of them as a frame ends, and they agree: each field lies in its
 /// header, each header in the frame, in order, and shows the octets where it says that they are.
@@ -111,4 +112,35 @@ pub fn fuzz_ipv6_extensions(octets: &[u8]) {
     frame.extend([0x86, 0xdd]);
     frame.extend(&bytes);
     fuzz_frame(&frame);
+}
+
+/// Whatever the octets, what can be cut is cut into frames that are what they were said to be, and a run of
+/// them is cut into the same ones. The first octet chooses the kind, the next two are the size.
+///
+/// # Panics
+/// When one of these does not hold.
+#[doc(hidden)]
+pub fn fuzz_superframe(octets: &[u8]) {
+    let [kind, high, low, frame @ ..] = octets else { return };
+    let kind = [SegmentKind::Tcp4, SegmentKind::Tcp6, SegmentKind::Udp][usize::from(kind % 3)];
+    let size = u16::from_be_bytes([*high, *low]);
+    let how = Segmentation { kind, size, header_len: 0, ecn: false };
+    let Some(whole) = Superframe::new(frame, Offload { checksum: None, segmentation: Some(how) }) else {
+        return;
+    };
+    // Enough to see both ends of it.
+    let some = whole.count().min(4);
+    let (run, left) = whole.run(whole.count() - some..whole.count());
+    let again = Superframe::new(&run, left);
+    assert_eq!(again.as_ref().map_or(1, Superframe::count), some);
+    for nth in whole.count() - some..whole.count() {
+        let cut = whole.frame(nth);
+        assert_eq!(whole.class(nth), classify(&cut));
+        assert_eq!(whole.sizes(nth).0 as usize, cut.len());
+        assert_eq!(Some(whole.sizes(nth).1 as usize), ip_len(&cut));
+        fuzz_frame(&cut);
+        if let Some(again) = &again {
+            assert_eq!(again.frame(nth + some - whole.count()), cut);
+        }
+    }
 }

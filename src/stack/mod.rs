@@ -18,11 +18,12 @@ pub mod l3_internet;
 pub mod l4_transport;
 pub mod l7_application;
 mod octets;
+pub mod offload;
 
 pub use class::{classify, ip_len};
 pub use facts::{Facts, IcmpFacts, IpFacts, Network, Quoted, TcpFacts, Transport, UdpFacts, decode};
 #[doc(hidden)]
-pub use fuzz::{fuzz_frame, fuzz_ipv6_extensions, fuzz_tcp_options};
+pub use fuzz::{fuzz_frame, fuzz_ipv6_extensions, fuzz_superframe, fuzz_tcp_options};
 pub use headers::headers;
 pub use octets::{OptionOctets, Unencodable};
 
