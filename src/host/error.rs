@@ -89,6 +89,11 @@ pub enum Step {
         /// The gateway.
         gateway: Ipv4Addr,
     },
+    /// `ioctl(TUNSETOFFLOAD)`.
+    OffloadOn {
+        /// The interface's name.
+        interface: &'static str,
+    },
     /// Turning an offload off.
     OffloadOff {
         /// ethtool's name for it, such as `tx-checksumming`.
@@ -143,6 +148,7 @@ impl fmt::Display for Step {
             }
             Step::Neighbour { address } => write!(f, "tell the link-layer address of {address}"),
             Step::DefaultRoute { gateway } => write!(f, "set the default route via {gateway}"),
+            Step::OffloadOn { interface } => write!(f, "turn offloads on, on {interface}"),
             Step::OffloadOff { feature, interface } => write!(f, "turn {feature} off on {interface}"),
             Step::OpenDeviceTable => f.write_str("open /proc/thread-self/net/dev"),
             Step::OpenPacketSocket { interface } => write!(f, "open a packet socket on {interface}"),

@@ -3,10 +3,12 @@
 use super::ring::Ring;
 use super::sys;
 use super::topology::INTERFACE;
+use super::vnet;
+use crate::model::Offload;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, Protocol, SendFlags, SocketFlags, SocketType, socket_with};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, IoSlice, IoSliceMut, Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 
@@ -14,21 +16,27 @@ use std::os::unix::fs::OpenOptionsExt;
 /// it. As many MTU-sized ones as TCP's largest default window holds (6 MiB, `tcp_rmem`).
 pub(super) const QUEUE: u32 = 4300;
 
+/// The longest superframe: an IP packet of as many octets as its length field counts.
+const SUPERFRAME_MAX: usize = 65_535 + 14;
+
 /// The wire's access to one host's interface: what the host sends is read here, what is written
 /// here the host receives. Whole Ethernet frames without FCS, one a call, never blocking.
 ///
 /// Frames read carry correct checksums and are no longer than the interface's MTU and an Ethernet
-/// header: nothing is left to hardware that isn't there.
+/// header: nothing is left to hardware that isn't there. Unless it was asked for
+/// ([`Topology::offload`](super::Topology::offload)): then [`Port::offload`] says what was left.
 #[derive(Debug)]
 pub struct Port {
     end: End,
     frame_max: usize,
+    offload: Offload,
 }
 
 #[derive(Debug)]
 enum End {
-    /// The descriptor of a TAP interface (tuntap.rst), and the host's table of its interfaces.
-    Tap { tun: OwnedFd, devices: File },
+    /// The descriptor of a TAP interface (tuntap.rst), whether a virtio-net header stands before each
+    /// frame, and the host's table of its interfaces.
+    Tap { tun: OwnedFd, header: bool, devices: File },
     /// Two packet sockets on a veth pair (packet(7)): one in the host hears what its interface sends,
     /// one on the wire's end gives it frames. And what the first has missed so far.
     ///
@@ -40,12 +48,14 @@ enum End {
 }
 
 impl Port {
-    pub(super) fn tap(tun: File, devices: File, frame_max: usize) -> Port {
-        Port { end: End::Tap { tun: tun.into(), devices }, frame_max }
+    pub(super) fn tap(tun: File, header: bool, devices: File, frame_max: usize) -> Port {
+        let frame_max = if header { frame_max.max(SUPERFRAME_MAX) } else { frame_max };
+        Port { end: End::Tap { tun: tun.into(), header, devices }, frame_max, offload: Offload::NONE }
     }
 
     pub(super) fn packet((tap, ring): (OwnedFd, Ring), give: OwnedFd, frame_max: usize) -> Port {
-        Port { end: End::Packet { tap, ring, give, missed: 0 }, frame_max }
+        let end = End::Packet { tap, ring, give, missed: 0 };
+        Port { end, frame_max, offload: Offload::NONE }
     }
 
     /// The longest frame that the host can send, in octets: the least size of a buffer for
@@ -66,12 +76,47 @@ impl Port {
             return Err(io::ErrorKind::InvalidInput.into());
         }
         match &mut self.end {
-            End::Tap { tun, .. } => match rustix::io::read(tun, &mut *buffer) {
-                Ok(n) => Ok(Some(n)),
-                Err(Errno::AGAIN | Errno::INTR) => Ok(None),
-                Err(e) => Err(e.into()),
-            },
+            End::Tap { tun, header, .. } => {
+                let mut before = [0; vnet::LEN];
+                let taken = if *header {
+                    rustix::io::readv(tun, &mut [IoSliceMut::new(&mut before), IoSliceMut::new(buffer)])
+                } else {
+                    rustix::io::read(tun, &mut *buffer)
+                };
+                match taken {
+                    Ok(n) if *header => {
+                        self.offload = vnet::decode(&before);
+                        Ok(Some(n.checked_sub(vnet::LEN).ok_or(io::ErrorKind::InvalidData)?))
+                    }
+                    Ok(n) => Ok(Some(n)),
+                    Err(Errno::AGAIN | Errno::INTR) => Ok(None),
+                    Err(e) => Err(e.into()),
+                }
+            }
             End::Packet { ring, .. } => Ok(ring.take(buffer)),
+        }
+    }
+
+    /// What the host left undone on the frame taken last: nothing, unless offloads were asked for.
+    pub const fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    /// Whether the host may leave work undone at all.
+    pub const fn offloads(&self) -> bool {
+        matches!(self.end, End::Tap { header: true, .. })
+    }
+
+    /// From the next frame on the host leaves work undone, or no longer. Where [`Port::offloads`] is false
+    /// this does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's.
+    pub fn set_offload(&mut self, on: bool) -> io::Result<()> {
+        match &self.end {
+            End::Tap { tun, header: true, .. } => set_offload(tun.as_fd(), on),
+            _ => Ok(()),
         }
     }
 
@@ -90,7 +135,23 @@ impl Port {
     ///
     /// The kernel's, such as EMSGSIZE for a frame that no interface of this MTU can send.
     pub fn send(&mut self, frame: &[u8]) -> io::Result<bool> {
+        self.send_offloaded(frame, Offload::NONE)
+    }
+
+    /// Gives the host a frame on which work was left undone; otherwise as [`send`](Port::send). Only where
+    /// [`Port::offloads`] says so.
+    ///
+    /// # Errors
+    ///
+    /// The kernel's, such as EINVAL where frame and `offload` do not hold together.
+    pub fn send_offloaded(&mut self, frame: &[u8], offload: Offload) -> io::Result<bool> {
         let given = match &self.end {
+            End::Tap { tun, header: true, .. } => {
+                rustix::io::writev(tun, &[IoSlice::new(&vnet::encode(offload)), IoSlice::new(frame)])
+            }
+            End::Tap { .. } | End::Packet { .. } if !offload.is_none() => {
+                return Err(io::ErrorKind::Unsupported.into());
+            }
             End::Tap { tun, .. } => rustix::io::write(tun, frame),
             End::Packet { give, .. } => rustix::net::send(give, frame, SendFlags::DONTWAIT),
         };
@@ -162,6 +223,18 @@ pub(super) fn open_tun() -> io::Result<File> {
 /// `IFF_TAP | IFF_NO_PI` change what is read and written: `IFF_VNET_HDR` puts a header before each frame.
 pub(super) fn create_tap(tun: &File, interface: &str, flags: i32) -> io::Result<()> {
     sys::set_tun_interface(tun.as_fd(), interface, libc::IFF_TAP | libc::IFF_NO_PI | flags)
+}
+
+/// Lets a TAP with a header before each frame leave checksums and segmentation to the wire, or nothing.
+/// Without `TUN_F_TSO_ECN`: what carries CWR comes cut.
+pub(super) fn set_offload(tun: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    const TCP: u32 = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6;
+    const UDP: u32 = libc::TUN_F_USO4 | libc::TUN_F_USO6;
+    if !on {
+        return sys::set_tun_offload(tun, 0);
+    }
+    // UDP's came with Linux 6.2; a kernel before that refuses all of them together.
+    sys::set_tun_offload(tun, TCP | UDP).or_else(|_| sys::set_tun_offload(tun, TCP))
 }
 
 /// Opens a packet socket in the host that hears what its interface sends, and nothing else.

@@ -63,6 +63,8 @@ mod terminal;
 pub mod timer;
 #[cfg(target_os = "linux")]
 mod userns;
+#[cfg(target_os = "linux")]
+mod vnet;
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;

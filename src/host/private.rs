@@ -61,7 +61,7 @@ impl PrivateNetwork {
                 let (wire, ports) = join_by_veth(&hosts, &addressing, frame_max, until)?;
                 (Backend::Veth, Some(wire), ports)
             }
-            choice => match join_by_tap(&hosts, &addressing, frame_max, until) {
+            choice => match join_by_tap(&hosts, topology, frame_max, until) {
                 Ok(ports) => (Backend::Tap, None, ports),
                 Err(tap) if choice == Choice::Best && tap_is_closed(&tap) => {
                     match join_by_veth(&hosts, &addressing, frame_max, until) {
@@ -78,7 +78,7 @@ impl PrivateNetwork {
             },
         };
         if topology.ipv6 {
-            settle(&mut ports, frame_max, until)?;
+            settle(&mut ports, until)?;
         }
         let [client, server] = hosts;
         Ok(PrivateNetwork {
@@ -135,10 +135,10 @@ fn tap_is_closed(error: &HostError) -> bool {
 
 /// Takes what IPv6 says of itself while it comes up (the hosts join their addresses' multicast groups,
 /// RFC 3810 s6.1), so that the network is as silent as any other when it is handed over.
-fn settle(ports: &mut [Port; 2], frame_max: usize, until: Instant) -> Result<(), HostError> {
+fn settle(ports: &mut [Port; 2], until: Instant) -> Result<(), HostError> {
     // Both reports leave within three ticks, of 10 ms at the most.
     const QUIET: Duration = Duration::from_millis(60);
-    let mut frame = vec![0; frame_max];
+    let mut frame = vec![0; ports.iter().map(Port::frame_max).max().unwrap_or(0)];
     let mut heard = Instant::now();
     while heard.elapsed() < QUIET && Instant::now() < until {
         for (port, side) in ports.iter_mut().zip(Side::BOTH) {
@@ -223,21 +223,27 @@ fn offloads_off(interface: &'static str, steps: &Steps) -> Result<(), HostError>
 
 fn join_by_tap(
     hosts: &[Namespace; 2],
-    addressing: &Addressing,
+    topology: &Topology,
     frame_max: usize,
     until: Instant,
 ) -> Result<[Port; 2], HostError> {
-    let mtu = addressing.mtu;
+    let addressing = topology.addressing();
+    let (mtu, offload) = (addressing.mtu, topology.offload);
+    let header = if offload { libc::IFF_VNET_HDR } else { 0 };
     let begin = |side: Side| {
         let namespace = &hosts[side as usize];
         let (host, steps) = (*addressing.host(side), namespace.steps());
         namespace.begin(move || {
             let tun = steps.run(Step::OpenTun, link::open_tun)?;
             let step = Step::CreateTap { interface: INTERFACE };
-            steps.run(step, || link::create_tap(&tun, INTERFACE, 0))?;
+            steps.run(step, || link::create_tap(&tun, INTERFACE, header))?;
+            if offload {
+                let step = Step::OffloadOn { interface: INTERFACE };
+                steps.run(step, || link::set_offload(tun.as_fd(), true))?;
+            }
             configure(&host, mtu, &steps)?;
             let devices = steps.run(Step::OpenDeviceTable, link::devices)?;
-            Ok::<_, HostError>(Port::tap(tun, devices, frame_max))
+            Ok::<_, HostError>(Port::tap(tun, offload, devices, frame_max))
         })
     };
     let [client, server] = Side::BOTH.map(begin);

@@ -44,6 +44,13 @@ pub(super) fn set_tun_interface(tun: BorrowedFd<'_>, interface: &str, flags: i32
     result(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETIFF, &raw mut request) })
 }
 
+/// Tells a TAP interface made with `IFF_VNET_HDR` what it may leave to whoever reads it: `TUN_F_*` of
+/// `linux/if_tun.h`.
+pub(super) fn set_tun_offload(tun: BorrowedFd<'_>, features: u32) -> io::Result<()> {
+    // SAFETY: TUNSETOFFLOAD takes its argument by value and touches no memory of ours.
+    result(unsafe { libc::ioctl(tun.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(features)) })
+}
+
 /// ethtool's requests that turn one offload on or off (`linux/ethtool.h`), with ethtool's names.
 /// Checksumming goes first: segmentation depends on it.
 pub(super) const OFFLOADS: [(u32, &str); 6] = [

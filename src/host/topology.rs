@@ -55,15 +55,25 @@ pub struct Topology {
     pub acquainted: bool,
     /// Which backend.
     pub backend: Choice,
+    /// Whether the hosts may leave checksums and segmentation to whoever reads their ports, as to a network
+    /// card: frames of up to 64 KiB then, see [`Port::offload`](super::Port::offload). TAP alone can.
+    pub offload: bool,
     /// Kernel parameters beyond those that are always pinned; a failure to set one is an error.
     pub sysctls: Vec<Sysctl>,
 }
 
 impl Default for Topology {
-    /// Two hosts on one wire, MTU 1500, IPv4 only, the best backend.
+    /// Two hosts on one wire, MTU 1500, IPv4 only, the best backend, nothing offloaded.
     fn default() -> Topology {
-        let (backend, sysctls) = (Choice::Best, Vec::new());
-        Topology { routers: 0, mtu: 1500, ipv6: false, acquainted: false, backend, sysctls }
+        Topology {
+            routers: 0,
+            mtu: 1500,
+            ipv6: false,
+            acquainted: false,
+            backend: Choice::Best,
+            offload: false,
+            sysctls: Vec::new(),
+        }
     }
 }
 
