@@ -12,6 +12,8 @@ pub mod loss;
 #[cfg(target_os = "linux")]
 mod middle;
 #[cfg(target_os = "linux")]
+mod parcel;
+#[cfg(target_os = "linux")]
 pub mod private;
 #[cfg(not(target_os = "linux"))]
 #[path = "elsewhere.rs"]

@@ -5,14 +5,18 @@
 //! only passes on is never copied: it goes from the read buffer straight into the other port, unless
 //! somebody listens.
 
+mod superframe;
+
 use super::middle::{Met, Middle};
+use super::parcel::{Leaving, Parcel};
 use super::setup::RunError;
 use super::stage::Emitter;
 use crate::host::signal;
 use crate::host::timer::{self, Timer};
 use crate::host::{Clock, Port};
-use crate::model::{Direction, Fate, Moment, Outcome, Row, Rule, Time};
+use crate::model::{Direction, Fate, Moment, Offload, Outcome, Row, Rule, Time};
 use crate::stack;
+use crate::stack::offload::{Superframe, complete, finished};
 use crate::wire::Wire;
 use bytes::Bytes;
 use mio::unix::SourceFd;
@@ -118,7 +122,9 @@ pub(super) struct Pump {
     ports: [Port; 2],
     readable: [bool; 2],
     backlog: [VecDeque<Outgoing>; 2],
-    wire: Wire<Vec<u8>>,
+    /// Segments that are due and leave as one frame, by direction.
+    leaving: [Option<Leaving>; 2],
+    wire: Wire<Parcel>,
     middle: Middle,
     emitter: Emitter,
     clock: Clock,
@@ -130,9 +136,8 @@ pub(super) struct Pump {
 
 /// A frame that its port would not take yet.
 struct Outgoing {
-    row: Arc<Row>,
-    copy: u8,
     bytes: Vec<u8>,
+    offload: Offload,
 }
 
 impl Pump {
@@ -142,7 +147,7 @@ impl Pump {
     /// Naming the step, when the event loop or the timer cannot be made.
     pub(super) fn new(
         ports: [Port; 2],
-        wire: Wire<Vec<u8>>,
+        wire: Wire<Parcel>,
         middle: Middle,
         emitter: Emitter,
         clock: Clock,
@@ -168,6 +173,7 @@ impl Pump {
             // Whatever came before the ports were watched is read at once.
             readable: [true; 2],
             backlog: Default::default(),
+            leaving: Default::default(),
             wire,
             middle,
             emitter,
@@ -214,24 +220,31 @@ impl Pump {
             }
             match self.ports[from].recv(buffer).map_err(failed("reading a frame"))? {
                 None => self.readable[from] = false,
-                Some(len) => self.enter(direction, &mut buffer[..len])?,
+                Some(len) => {
+                    let offload = self.ports[from].offload();
+                    self.enter(direction, &mut buffer[..len], offload)?;
+                }
             }
         }
         Ok(())
     }
 
     /// A frame enters the wire.
-    fn enter(&mut self, direction: Direction, frame: &mut [u8]) -> Result<(), RunError> {
+    fn enter(&mut self, direction: Direction, frame: &mut [u8], offload: Offload) -> Result<(), RunError> {
+        if let Some(whole) = Superframe::new(frame, offload) {
+            return self.enter_superframe(direction, &whole);
+        }
         let now = self.clock.now();
         let (len, ip_len) = sizes(frame);
         let class = stack::classify(frame);
         // The routers change the frame in place, so what entered is kept first where it will be told.
-        let entered = self.emitter.listening().then(|| Bytes::copy_from_slice(frame));
+        let entered = self.emitter.listening().then(|| Bytes::from(finished(frame, offload)));
         let (row, reply) = match self.middle.meet(direction, frame) {
             Met::Passes => {
                 let row = self.wire.judge(now, direction, len, ip_len, class);
                 let reply = match row.fate {
                     Fate::Dropped { by: Rule::Mtu { mtu, icmp: true } } => {
+                        complete(frame, offload);
                         self.middle.too_big(direction, mtu, frame)
                     }
                     _ => None,
@@ -244,25 +257,30 @@ impl Pump {
         if row.fate.is_immediate(now) && self.wire.is_empty(direction) {
             let row = Arc::new(row);
             self.tell_entered(&row, entered);
-            self.put(row, 0, frame)?;
+            self.put(&row, 0, frame, offload)?;
         } else if row.fate.is_dropped() {
             self.tell_entered(&Arc::new(row), entered);
         } else {
-            let waits = self.wire.is_pending(&row);
-            let row = self.wire.hold(row, frame.to_vec());
-            if waits {
-                // Its fate is only known when the swap is over; until then nothing later is told.
-                self.emitter.wait_for(row.id, now);
-                self.middle.waiting[direction.index()] = entered;
-            } else {
-                self.tell_entered(&row, entered);
-            }
+            self.keep(now, row, Parcel::Frame { bytes: frame.to_vec(), offload }, entered);
         }
         self.settle(now);
         match reply {
             // The wire's own answer sets out on the way back, and is a frame like any other.
-            Some(mut reply) => self.enter(direction.other(), &mut reply),
+            Some(mut reply) => self.enter(direction.other(), &mut reply, Offload::NONE),
             None => Ok(()),
+        }
+    }
+
+    /// Holds a frame that is not dropped until it is due.
+    fn keep(&mut self, now: Time, row: Row, parcel: Parcel, entered: Option<Bytes>) {
+        let waits = self.wire.is_pending(&row);
+        let row = self.wire.hold(row, parcel);
+        if waits {
+            // Its fate is only known when the swap is over; until then nothing later is told.
+            self.emitter.wait_for(row.id, now);
+            self.middle.waiting[row.direction.index()] = entered;
+        } else {
+            self.tell_entered(&row, entered);
         }
     }
 
@@ -278,9 +296,10 @@ impl Pump {
     /// Sends on what is due.
     fn deliver(&mut self) -> Result<(), RunError> {
         for to in 0..2 {
-            while let Some(Outgoing { row, copy, bytes }) = self.backlog[to].pop_front() {
-                if !self.ports[to].send(&bytes).map_err(failed("sending a frame"))? {
-                    self.backlog[to].push_front(Outgoing { row, copy, bytes });
+            while let Some(Outgoing { bytes, offload }) = self.backlog[to].pop_front() {
+                let given = self.ports[to].send_offloaded(&bytes, offload);
+                if !given.map_err(failed("sending a frame"))? {
+                    self.backlog[to].push_front(Outgoing { bytes, offload });
                     break;
                 }
             }
@@ -288,25 +307,36 @@ impl Pump {
         loop {
             let now = self.clock.now();
             self.settle(now);
-            let Some(arrival) = self.wire.pop(now) else { return Ok(()) };
-            self.put(arrival.row, arrival.copy, &arrival.payload)?;
+            let Some(arrival) = self.wire.pop(now) else { break };
+            let direction = arrival.row.direction;
+            match arrival.payload {
+                Parcel::Frame { bytes, offload } => {
+                    self.let_go(direction)?;
+                    self.put(&arrival.row, arrival.copy, &bytes, offload)?;
+                }
+                Parcel::Share(share) => {
+                    self.tell_arrived(&arrival.row, arrival.copy, || Bytes::from(share.frame()));
+                    self.gather(direction, share)?;
+                }
+            }
         }
+        Direction::BOTH.into_iter().try_for_each(|direction| self.let_go(direction))
+    }
+
+    /// A frame arrives.
+    fn put(&mut self, row: &Arc<Row>, copy: u8, frame: &[u8], offload: Offload) -> Result<(), RunError> {
+        self.tell_arrived(row, copy, || Bytes::from(finished(frame, offload)));
+        self.give(row.direction.other().index(), frame, offload)
     }
 
     /// Hands a frame to the far host's port.
-    fn put(&mut self, row: Arc<Row>, copy: u8, frame: &[u8]) -> Result<(), RunError> {
-        let to = row.direction.other().index();
-        let now = self.clock.now();
-        self.totals.last.store(now.as_nanos(), Relaxed);
-        // Told before it is handed over: what the far host does about it comes later.
-        if self.emitter.listening() {
-            let bytes = Bytes::copy_from_slice(frame);
-            self.emitter.frame(row.clone(), now, Moment::Arrived { copy }, bytes);
-        }
+    fn give(&mut self, to: usize, frame: &[u8], offload: Offload) -> Result<(), RunError> {
+        self.totals.last.store(self.clock.now().as_nanos(), Relaxed);
         let waiting = !self.backlog[to].is_empty();
-        if waiting || !self.ports[to].send(frame).map_err(failed("sending a frame"))? {
+        let given = |given: io::Result<bool>| given.map_err(failed("sending a frame"));
+        if waiting || !given(self.ports[to].send_offloaded(frame, offload))? {
             // The far host's own queue is full. A wire does not lose what it has promised to deliver.
-            self.backlog[to].push_back(Outgoing { row, copy, bytes: frame.to_vec() });
+            self.backlog[to].push_back(Outgoing { bytes: frame.to_vec(), offload });
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What the wire is asked to do: one [`DirectionSpec`] a direction, and the scripts.
 
 use super::error::{DirectionName, SpecError, ValueError};
-use super::script::Script;
+use super::script::{Action, Script};
 use super::units::{Percent, Rate, ShowTime, parse_number, parse_time};
 use crate::model::{Direction, WireChange};
 use std::fmt;
@@ -304,6 +304,11 @@ impl DirectionSpec {
         *self == DirectionSpec { limit, icmp, dice, ..DirectionSpec::default() }
     }
 
+    /// Whether frames keep their order and their distance from each other: no rate, jitter or reordering.
+    pub fn keeps_pace(&self) -> bool {
+        self.rate.is_none() && self.jitter.spread.is_zero() && self.reorder.is_none()
+    }
+
     /// Whether its words go together.
     pub fn check(&self, direction: Direction) -> Result<(), SpecError> {
         let direction = DirectionName(direction);
@@ -359,6 +364,13 @@ impl Spec {
     /// Whether it does nothing to any frame.
     pub fn is_transparent(&self) -> bool {
         self.scripts.is_empty() && self.directions.iter().all(DirectionSpec::is_transparent)
+    }
+
+    /// Whether frames of one direction keep their order and their distance from each other, scripts included.
+    /// Only then may frames that came together leave together, as one superframe.
+    pub fn keeps_pace(&self) -> bool {
+        let moves = |script: &Script| matches!(script.action(), Action::Delay(_) | Action::Swap);
+        self.directions.iter().all(DirectionSpec::keeps_pace) && !self.scripts.iter().any(moves)
     }
 
     /// The longest that chance alone keeps a frame under way in either direction: delay, jitter, and being

@@ -1,9 +1,12 @@
-//! The trials. `children.rs` holds what runs in processes of their own, `frames.rs` reads frames.
+//! The trials. `children.rs` holds what runs in processes of their own, `frames.rs` reads frames,
+//! `offload.rs` tries superframes.
 
 #[path = "children.rs"]
 mod children;
 #[path = "frames.rs"]
-mod frames;
+pub(crate) mod frames;
+#[path = "offload.rs"]
+mod offload;
 
 use frames::{Kind, Wire};
 use layerlab::host::probe::{Finding, survey};
@@ -21,7 +24,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;
 use std::time::Duration;
 
-type Outcome = Result<(), Failed>;
+pub(crate) type Outcome = Result<(), Failed>;
 
 /// A trial that is run once for each backend.
 type OnBackend = fn(Backend) -> Outcome;
@@ -88,6 +91,9 @@ pub(crate) fn main() -> ExitCode {
     add("no_room_for_namespaces_is_said", no_limits, Box::new(|| children::expect("no-room")));
     add("killed_networks_leave_nothing", no_limits, Box::new(|| children::expect("warden")));
     add("a_refusal_is_explained", read_only, Box::new(|| children::expect("refused")));
+    for (name, trial) in offload::TRIALS {
+        add(name, refused || !tap_opens || read_only, Box::new(trial));
+    }
     // This one holds on any machine.
     add("the_survey_foretells_what_runs", false, Box::new(|| children::expect("survey")));
 
@@ -100,7 +106,7 @@ fn build(backend: Backend) -> Result<PrivateNetwork, HostError> {
     PrivateNetwork::build(&Topology { backend: Choice::Only(backend), ..Topology::default() })
 }
 
-fn check(holds: bool, what: impl Into<Failed>) -> Outcome {
+pub(crate) fn check(holds: bool, what: impl Into<Failed>) -> Outcome {
     if holds { Ok(()) } else { Err(what.into()) }
 }
 

@@ -7,7 +7,7 @@ mod tags;
 
 pub(crate) use args::LossArgs;
 
-use super::args::{CaptureArgs, CommonSocketArgs, ECHO_PORT, NetArg, NetArgs, VantageArg};
+use super::args::{CaptureArgs, CommonSocketArgs, ECHO_PORT, NetArg, NetArgs, OffloadArg, VantageArg};
 use super::exit::{Answer, Usage};
 use super::impair::Impairments;
 use super::plan;
@@ -106,6 +106,8 @@ fn network(args: &LossArgs) -> anyhow::Result<NetArgs> {
         routers: 0,
         ipv6: false,
         sysctl: args.sysctl.clone(),
+        // Every frame is listened to, so `auto` is `off`.
+        offload: OffloadArg::Auto,
         impairments: Impairments(spec),
         capture: CaptureArgs { file: None, vantage: VantageArg::Client },
         place,
