@@ -389,6 +389,9 @@ pub(crate) struct NetArgs {
     /// A kernel setting of both private hosts, such as net.ipv4.tcp_sack=0
     #[arg(long, value_name = "NAME=VALUE", help_heading = "Network", value_parser = sysctl, action = ArgAction::Append)]
     pub(crate) sysctl: Vec<(String, String)>,
+    /// Let the hosts hand over up to 64 KiB at once, as to a network card; fates stay per frame (docs/wire.md)
+    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN", help_heading = "Network")]
+    pub(crate) offload: OffloadArg,
     #[command(flatten)]
     pub(crate) impairments: Impairments,
     #[command(flatten)]
@@ -406,6 +409,7 @@ impl NetArgs {
             routers: 0,
             ipv6: false,
             sysctl: Vec::new(),
+            offload: OffloadArg::Auto,
             impairments: Impairments::default(),
             capture: CaptureArgs { file: None, vantage: VantageArg::Client },
             why: None,
@@ -546,6 +550,17 @@ pub(crate) enum BackendArg {
     Tap,
     /// veth pairs and AF_PACKET sockets
     Veth,
+}
+
+/// Whether the hosts leave segmentation and checksums to the wire.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OffloadArg {
+    /// Where nobody hears of single frames and the wire keeps their order and distance
+    Auto,
+    /// Also where each frame is told or captured
+    On,
+    /// Never
+    Off,
 }
 
 /// Where a capture is taken.

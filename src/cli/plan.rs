@@ -2,7 +2,7 @@
 
 use super::args::{
     BackendArg, BytesArg, ColorArg, CommonSocketArgs, ECHO_PORT, MessageArgs, ModelArg, NetArg, NetArgs,
-    ShowArgs, TcpInfoArg, VantageArg,
+    OffloadArg, ShowArgs, TcpInfoArg, VantageArg,
 };
 use super::exit::{Cannot, Usage};
 use crate::host::{Choice, Sysctl, Topology};
@@ -37,6 +37,7 @@ pub(crate) fn ground(net: &NetArgs) -> anyhow::Result<Ground> {
 
 /// As [`ground`]; `absent_host`: the experiment needs an address that no host has.
 pub(crate) fn ground_for(net: &NetArgs, absent_host: bool) -> anyhow::Result<Ground> {
+    check_offload(net)?;
     let needs_private = if absent_host { Some("--absent-host") } else { needs_private(net) };
     match net.place.net {
         NetArg::Loopback => {
@@ -80,6 +81,29 @@ fn needs_private(net: &NetArgs) -> Option<&'static str> {
         Some("--sysctl")
     } else if net.place.backend != BackendArg::Auto {
         Some("--backend")
+    } else if net.offload == OffloadArg::On {
+        Some("--offload on")
+    } else {
+        None
+    }
+}
+
+/// Refuses `--offload on` where it would make untrue what else was asked for.
+pub(crate) fn check_offload(net: &NetArgs) -> Result<(), Usage> {
+    match against_offload(net).filter(|_| net.offload == OffloadArg::On) {
+        Some(why) => Err(Usage(format!("--offload on does not go with {why}: leave it out"))),
+        None => Ok(()),
+    }
+}
+
+/// What was asked for that superframes would make untrue: docs/wire.md has the rule.
+fn against_offload(net: &NetArgs) -> Option<&'static str> {
+    if !net.impairments.0.keeps_pace() {
+        Some("what moves frames apart: --rate, --jitter, --reorder, --swap, --delay-frame")
+    } else if net.routers > 0 {
+        Some("--routers")
+    } else if net.place.backend == BackendArg::Veth {
+        Some("--backend veth")
     } else {
         None
     }
@@ -117,7 +141,14 @@ pub(crate) fn setup(
     let topology = Topology {
         routers: net.routers,
         ipv6: net.ipv6,
+        offload: match net.offload {
+            OffloadArg::On => true,
+            OffloadArg::Auto => !listening && against_offload(net).is_none(),
+            OffloadArg::Off => false,
+        },
         backend: match net.place.backend {
+            // The other backend can't.
+            BackendArg::Auto if net.offload == OffloadArg::On => Choice::Only(Backend::Tap),
             BackendArg::Auto => Choice::Best,
             BackendArg::Tap => Choice::Only(Backend::Tap),
             BackendArg::Veth => Choice::Only(Backend::Veth),

@@ -45,6 +45,7 @@ fn run(args: &RunArgs) -> anyhow::Result<Answer> {
         )
         .into());
     }
+    plan::check_offload(&args.net)?;
     // Two programs of somebody's on the machine's own network are not what was asked for, so there is nothing
     // to fall back to.
     crate::host::enter().map_err(plan::cannot)?;
