@@ -1,216 +1,206 @@
-//! What is measured, and with what.
+//! What is measured, round by round, and the table of it.
 
-use layerlab::host::{self, Choice, Port, PrivateNetwork, Topology, sockopt};
-use layerlab::live::calls::Program;
-use layerlab::live::echo::{Ending, Experiment, ServerCue};
-use layerlab::live::private;
-use layerlab::live::setup::Setup;
-use layerlab::model::{Backend, NullSink, Side};
-use layerlab::wire::Spec;
-use socket2::{Domain, Protocol, SockRef, Socket, Type};
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex};
-use std::thread;
-use std::time::{Duration, Instant};
+use crate::ground::{self, PLAIN, WIRE};
+use crate::load::{FRAME, Found, Load, Measure};
+use layerlab::host::{self, PrivateNetwork};
+use layerlab::model::Backend;
+use layerlab::wire::Word;
+use std::collections::HashMap;
+use std::time::Duration;
 
-const PORT: u16 = 5001;
-/// A congestion control without pacing: bbr, a common default, halves bulk on a fast link.
-const CONGESTION: &str = "cubic";
+/// One way, for the delay's accuracy.
+const DELAY: (&str, f64) = ("10ms", 10_000.0);
+/// For the rate's.
+const RATE: (&str, f64) = ("100mbit", 100e6);
+/// Datagrams a millisecond: more than that rate.
+const BURST: u32 = 32;
 
-/// What one run found.
-#[derive(Clone, Copy, Default)]
-struct Found {
-    gbit_per_second: f64,
-    ping_median_us: f64,
-    ping_p99_us: f64,
-}
-
-/// The two loads.
-#[derive(Clone, Copy, PartialEq)]
-enum Load {
-    Bulk,
-    Ping,
-}
-
-#[derive(Clone)]
-struct Measure {
-    load: Load,
-    time: Duration,
-    found: Arc<Mutex<Found>>,
-}
-
-impl Measure {
-    fn new(load: Load, time: Duration) -> Measure {
-        Measure { load, time, found: Arc::default() }
-    }
-    fn keep(&self, change: impl FnOnce(&mut Found)) {
-        change(&mut self.found.lock().expect("no measurement panicked"));
-    }
-    fn found(&self) -> Found {
-        *self.found.lock().expect("no measurement panicked")
-    }
-
-    /// Receives until the end of the stream and counts.
-    fn sink(&self, listener: &TcpListener) {
-        let (mut stream, _) = listener.accept().expect("accept");
-        let mut buffer = vec![0; 256 * 1024];
-        let (mut octets, began) = (0u64, Instant::now());
-        loop {
-            match stream.read(&mut buffer).expect("recv") {
-                0 => break,
-                n => octets += n as u64,
-            }
-        }
-        let seconds = began.elapsed().as_secs_f64();
-        self.keep(|found| found.gbit_per_second = octets as f64 * 8.0 / seconds / 1e9);
-    }
-
-    fn source(&self, to: SocketAddr) {
-        let mut stream = TcpStream::connect(to).expect("connect");
-        sockopt::set_congestion(&SockRef::from(&stream), CONGESTION).expect("congestion control");
-        let until = Instant::now() + self.time;
-        let octets = vec![0x61; 256 * 1024];
-        while Instant::now() < until {
-            stream.write_all(&octets).expect("send");
-        }
-    }
-
-    /// Echo requests from a ping socket; the far kernel answers, no program is in the way.
-    fn ping(&self, to: SocketAddr) {
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, Some(Protocol::ICMPV4)).expect("ping socket");
-        socket.set_read_timeout(Some(Duration::from_millis(100))).expect("timeout");
-        let mut request = [0u8; 64];
-        request[0] = 8;
-        let mut answer = [0u8; 256];
-        let mut times = Vec::new();
-        let until = Instant::now() + self.time;
-        while Instant::now() < until {
-            let began = Instant::now();
-            socket.send_to(&request, &to.into()).expect("send");
-            // A lossy wire may have taken it: only answers count.
-            if (&socket).read(&mut answer).is_ok() {
-                times.push(began.elapsed());
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        times.sort_unstable();
-        let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e6;
-        self.keep(|found| {
-            found.ping_median_us = at(0.5);
-            found.ping_p99_us = at(0.99);
-        });
-    }
-}
-
-impl Experiment for Measure {
-    fn server(&self, _: &Program, at: SocketAddr, cue: &ServerCue) -> Ending {
-        let listener = TcpListener::bind(at).expect("bind");
-        cue.ready(at);
-        match self.load {
-            Load::Bulk => self.sink(&listener),
-            Load::Ping => cue.wait_for_client(self.time * 2 + Duration::from_secs(5)),
-        }
-        Ending::default()
-    }
-    fn client(&self, _: &Program, to: SocketAddr) -> Ending {
-        match self.load {
-            Load::Bulk => self.source(to),
-            Load::Ping => self.ping(to),
-        }
-        Ending::default()
-    }
-    fn absent_host(&self) -> bool {
-        false
-    }
-    fn closed_port(&self) -> bool {
-        false
-    }
-}
-
-fn topology(backend: Backend) -> Topology {
-    Topology { backend: Choice::Only(backend), ..Topology::default() }
-}
-
-/// Ours: the wire with its judge, nobody listening.
-fn ours(backend: Backend, measure: &Measure) {
-    let setup = Setup {
-        command: "bench".to_owned(),
-        system: String::new(),
-        topology: topology(backend),
-        wire: Spec::default(),
-        seed: 7,
-        port: PORT,
-        patience: Duration::from_secs(5),
-        listening: false,
-    };
-    private::run(measure, &setup, &mut NullSink, &AtomicBool::new(false)).expect("a run");
-}
-
-/// The peer: reads a frame, writes a frame, sleeps in poll() when there is none. No wire in between.
-fn plain(backend: Backend, measure: &Measure) {
-    let mut network = PrivateNetwork::build(&topology(backend)).expect("a network");
-    let [client, server] = network.take_ports().expect("ports");
-    let stop = Arc::new(AtomicBool::new(false));
-    let forwarder = {
-        let stop = stop.clone();
-        thread::spawn(move || forward([client, server], &stop))
-    };
-    let at = SocketAddr::from((network.addressing().server.ipv4, PORT));
-    let (ready, is_ready) = std::sync::mpsc::channel();
-    let server = {
-        let measure = measure.clone();
-        network.host(Side::Server).spawn("server", move || {
-            let listener = TcpListener::bind(at).expect("bind");
-            ready.send(()).expect("the bench waits");
-            if measure.load == Load::Bulk {
-                measure.sink(&listener);
-            }
-        })
-    };
-    is_ready.recv().expect("the server is up");
-    let client = {
-        let measure = measure.clone();
-        network.host(Side::Client).spawn("client", move || match measure.load {
-            Load::Bulk => measure.source(at),
-            Load::Ping => measure.ping(at),
-        })
-    };
-    client.expect("a thread").join().expect("the client");
-    server.expect("a thread").join().expect("the server");
-    stop.store(true, Relaxed);
-    forwarder.join().expect("the forwarder");
-}
-
-fn forward(mut ports: [Port; 2], stop: &AtomicBool) {
-    use mio::unix::SourceFd;
-    use mio::{Events, Interest, Poll, Token};
-    let mut poll = Poll::new().expect("poll");
-    for (i, port) in ports.iter().enumerate() {
-        let mut source = SourceFd(&port.as_raw_fd());
-        poll.registry().register(&mut source, Token(i), Interest::READABLE).expect("register");
-    }
-    let mut events = Events::with_capacity(4);
-    let mut buffer = vec![0; 65_600];
-    while !stop.load(Relaxed) {
-        let mut idle = true;
-        for from in 0..2 {
-            if let Some(len) = ports[from].recv(&mut buffer).expect("read") {
-                idle = false;
-                while !ports[1 - from].send(&buffer[..len]).expect("write") {}
-            }
-        }
-        if idle {
-            poll.poll(&mut events, Some(Duration::from_millis(50))).expect("poll");
-        }
-    }
+/// A line of the table: ours and the peer's, a value a round.
+struct Line {
+    what: &'static str,
+    unit: &'static str,
+    ours: (&'static str, Vec<f64>),
+    peer: Option<(&'static str, Vec<f64>)>,
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+impl Line {
+    /// The median of the rounds' ratios: both sides of each met the same minute of the machine.
+    fn ratio(&self) -> Option<f64> {
+        let (_, peer) = self.peer.as_ref().filter(|(_, values)| !values.is_empty())?;
+        Some(median(self.ours.1.iter().zip(peer).map(|(ours, peer)| ours / peer).collect()))
+    }
+
+    fn print(&self, backend: &str, json: bool) {
+        let (name, ours) = (self.ours.0, median(self.ours.1.clone()));
+        let peer = self.peer.as_ref().filter(|(_, values)| !values.is_empty());
+        let peer = peer.map(|(name, values)| (*name, median(values.clone())));
+        if json {
+            let row = serde_json::json!({
+                "backend": backend, "what": self.what, "unit": self.unit, "of": name, "value": ours,
+                "peer": peer.map(|(name, _)| name), "peer_value": peer.map(|(_, value)| value),
+                "ratio": self.ratio(),
+            });
+            println!("{row}");
+        } else {
+            let ratio = self.ratio().map_or(String::new(), |ratio| format!("{ratio:.2}x"));
+            let peer = peer.map_or(String::new(), |(name, value)| format!("of {value:.2}, {name}"));
+            println!("{backend:5} {:28} {:9} {ours:10.2} {name:22} {ratio:>6} {peer}", self.what, self.unit);
+        }
+    }
+}
+
+/// What each round runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Run {
+    Wire(Load, Wire),
+    Plain(Load),
+    /// On superframes.
+    Superframes(Wire),
+    PlainSuperframes,
+    DirectVeth,
+}
+
+/// What the wire does.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Wire {
+    Nothing,
+    Delay,
+    LossAndDelay,
+    LittleLoss,
+    Rate,
+}
+
+const ON_FRAMES: [Run; 9] = [
+    Run::Wire(Load::Bulk, Wire::Nothing),
+    Run::Plain(Load::Bulk),
+    Run::Wire(Load::Ping, Wire::Nothing),
+    Run::Plain(Load::Ping),
+    Run::Wire(Load::Ping, Wire::Delay),
+    Run::Wire(Load::Flood, Wire::Nothing),
+    Run::Plain(Load::Flood),
+    Run::Wire(Load::Flood, Wire::LossAndDelay),
+    Run::Wire(Load::Blast(BURST), Wire::Rate),
+];
+
+const ON_SUPERFRAMES: [Run; 5] = [
+    Run::Superframes(Wire::Nothing),
+    Run::DirectVeth,
+    Run::PlainSuperframes,
+    Run::Superframes(Wire::LittleLoss),
+    Run::Superframes(Wire::Delay),
+];
+
+type Round = HashMap<Run, Found>;
+
+/// `None` where it could not be run; why is printed.
+fn run(run: Run, backend: Backend, time: Duration) -> Option<Found> {
+    let words = |wire: Wire| -> &[(Word, &str)] {
+        match wire {
+            Wire::Nothing => &[],
+            Wire::Delay => &[(Word::Delay, DELAY.0)],
+            Wire::LossAndDelay => &[(Word::Loss, "1%"), (Word::Delay, "5ms")],
+            Wire::LittleLoss => &[(Word::Loss, "0.1%")],
+            Wire::Rate => &[(Word::Rate, RATE.0)],
+        }
+    };
+    let (load, carrier) = match run {
+        Run::Wire(load, _) => (load, WIRE),
+        Run::Plain(load) => (load, PLAIN),
+        Run::Superframes(_) => (Load::Bulk, WIRE),
+        Run::PlainSuperframes | Run::DirectVeth => (Load::Bulk, PLAIN),
+    };
+    let measure = Measure::new(load, time, carrier);
+    let topology = |offload| ground::topology(backend, offload);
+    match run {
+        Run::Wire(_, wire) => ground::wire(topology(false), &ground::spec(words(wire)), &measure),
+        Run::Superframes(wire) => ground::wire(topology(true), &ground::spec(words(wire)), &measure),
+        Run::Plain(_) => ground::plain(&topology(false), &measure),
+        Run::PlainSuperframes => ground::plain(&topology(true), &measure),
+        Run::DirectVeth => {
+            if let Err(error) = ground::direct(&measure) {
+                println!("direct veth pair: did not run: {error}");
+                return None;
+            }
+        }
+    }
+    Some(measure.found())
+}
+
+/// A value of one run in every round; empty where it did not run.
+fn each(rounds: &[Round], run: Run, value: impl Fn(&Found) -> f64) -> Vec<f64> {
+    rounds.iter().filter_map(|round| round.get(&run)).map(value).collect()
+}
+
+fn cpu_per_frame(found: &Found) -> f64 {
+    found.carrier_ns / found.frames
+}
+
+fn lines_on_frames(rounds: &[Round]) -> Vec<Line> {
+    let wire = |load, does| Run::Wire(load, does);
+    let beside = |what, unit, load, value: fn(&Found) -> f64| Line {
+        what,
+        unit,
+        ours: ("wire", each(rounds, wire(load, Wire::Nothing), value)),
+        peer: Some(("plain forwarder", each(rounds, Run::Plain(load), value))),
+    };
+    // A round trip through the delay twice, less the same round's round trip without it.
+    let error = |value: fn(&Found) -> f64| -> Vec<f64> {
+        let delayed = each(rounds, wire(Load::Ping, Wire::Delay), value);
+        let base = each(rounds, wire(Load::Ping, Wire::Nothing), |found| found.ping_median_us);
+        delayed.iter().zip(base).map(|(with, without)| with - without - 2.0 * DELAY.1).collect()
+    };
+    let alone = |what, unit, values| Line { what, unit, ours: ("wire", values), peer: None };
+    let rate = wire(Load::Blast(BURST), Wire::Rate);
+    let carried = each(rounds, rate, |found| found.arrived_per_second * FRAME * 8.0 / RATE.1);
+    let impaired = |what, unit, value: fn(&Found) -> f64| Line {
+        what,
+        unit,
+        ours: ("--loss 1% --delay 5ms", each(rounds, wire(Load::Flood, Wire::LossAndDelay), value)),
+        peer: Some(("wire", each(rounds, wire(Load::Flood, Wire::Nothing), value))),
+    };
+    vec![
+        beside("TCP cubic", "Gbit/s", Load::Bulk, |f| f.gbit_per_second),
+        beside("ping, median", "us", Load::Ping, |f| f.ping_median_us),
+        beside("ping, p99", "us", Load::Ping, |f| f.ping_p99_us),
+        beside("UDP flood, arrived", "frames/s", Load::Flood, |f| f.arrived_per_second),
+        beside("UDP flood, carrier's CPU", "ns/frame", Load::Flood, cpu_per_frame),
+        impaired("UDP flood, arrived", "frames/s", |f| f.arrived_per_second),
+        impaired("UDP flood, carrier's CPU", "ns/frame", cpu_per_frame),
+        alone("--delay 10ms, error, median", "us", error(|f| f.ping_median_us)),
+        alone("--delay 10ms, error, p99", "us", error(|f| f.ping_p99_us)),
+        alone("--rate 100mbit, carried", "of it", carried),
+    ]
+}
+
+fn lines_on_superframes(rounds: &[Round]) -> Vec<Line> {
+    let values = |name, run, value: fn(&Found) -> f64| (name, each(rounds, run, value));
+    let speed = |f: &Found| f.gbit_per_second;
+    let cost = |f: &Found| f.cpu_seconds_per_gb;
+    let wire = |does| Run::Superframes(does);
+    let line = |what, unit, ours, peer| Line { what, unit, ours, peer: Some(peer) };
+    let direct = |value| values("direct veth pair", Run::DirectVeth, value);
+    let clear = |value| values("wire", wire(Wire::Nothing), value);
+    let little = |value| values("--loss 0.1%", wire(Wire::LittleLoss), value);
+    let late = |value| values("--delay 10ms", wire(Wire::Delay), value);
+    vec![
+        line("offload, TCP cubic", "Gbit/s", clear(speed), direct(speed)),
+        line("offload, CPU of all", "s/GB", clear(cost), direct(cost)),
+        line(
+            "offload, TCP cubic",
+            "Gbit/s",
+            clear(speed),
+            values("plain forwarder", Run::PlainSuperframes, speed),
+        ),
+        line("offload, TCP cubic", "Gbit/s", little(speed), clear(speed)),
+        line("offload, wire's CPU", "ns/frame", little(cpu_per_frame), clear(cpu_per_frame)),
+        line("offload, TCP cubic", "Gbit/s", late(speed), clear(speed)),
+        line("offload, wire's CPU", "ns/frame", late(cpu_per_frame), clear(cpu_per_frame)),
+    ]
 }
 
 pub(crate) fn main() {
@@ -223,53 +213,25 @@ pub(crate) fn main() {
         return;
     }
     for backend in [Backend::Tap, Backend::Veth] {
-        if args.iter().any(|arg| arg == "--backend") && !given(backend.name()) {
+        if given("--backend") && !given(backend.name()) {
             continue;
         }
-        if let Err(error) = PrivateNetwork::build(&topology(backend)) {
+        if let Err(error) = PrivateNetwork::build(&ground::topology(backend, false)) {
             println!("{}: did not run: {error}", backend.name());
             continue;
         }
-        type Runner = Box<dyn Fn(&Measure)>;
-        let runners: [(&str, Runner); 2] = [
-            ("wire", Box::new(move |m| ours(backend, m))),
-            ("plain forwarder", Box::new(move |m| plain(backend, m))),
-        ];
-        let mut rows = vec![(Vec::new(), Vec::new(), Vec::new()); runners.len()];
+        let runs: Vec<Run> = match (backend, given("--superframes")) {
+            (Backend::Tap, true) => ON_SUPERFRAMES.to_vec(),
+            (Backend::Tap, false) => [&ON_FRAMES[..], &ON_SUPERFRAMES].concat(),
+            (_, true) => continue,
+            (_, false) => ON_FRAMES.to_vec(),
+        };
         // Round by round, so that a slow minute of the machine meets all of them.
-        for _ in 0..rounds {
-            for ((_, run), row) in runners.iter().zip(&mut rows) {
-                for load in [Load::Bulk, Load::Ping] {
-                    let measure = Measure::new(load, time);
-                    run(&measure);
-                    let found = measure.found();
-                    match load {
-                        Load::Bulk => row.0.push(found.gbit_per_second),
-                        Load::Ping => {
-                            row.1.push(found.ping_median_us);
-                            row.2.push(found.ping_p99_us);
-                        }
-                    }
-                }
-            }
-        }
-        let rows: Vec<[f64; 3]> =
-            rows.into_iter().map(|(a, b, c)| [median(a), median(b), median(c)]).collect();
-        let peer = rows[1];
-        for ((name, _), [gbit, ping, p99]) in runners.iter().zip(&rows) {
-            if given("--json") {
-                println!(
-                    "{{\"backend\":\"{}\",\"what\":\"{name}\",\"gbit_per_second\":{gbit:.3},\"ping_median_us\":{ping:.1},\"ping_p99_us\":{p99:.1}}}",
-                    backend.name()
-                );
-            } else {
-                println!(
-                    "{:5} {name:16} {gbit:6.2} Gbit/s ({:4.2}x)  ping median {ping:7.1} us ({:4.2}x)  p99 {p99:7.1} us",
-                    backend.name(),
-                    gbit / peer[0],
-                    ping / peer[1],
-                );
-            }
+        let round = || runs.iter().filter_map(|one| Some((*one, run(*one, backend, time)?))).collect();
+        let rounds: Vec<Round> = (0..rounds).map(|_| round()).collect();
+        let lines = lines_on_frames(&rounds).into_iter().chain(lines_on_superframes(&rounds));
+        for line in lines.filter(|line| !line.ours.1.is_empty()) {
+            line.print(backend.name(), given("--json"));
         }
     }
 }
