@@ -11,6 +11,7 @@ mod listeners;
 mod loss;
 mod plan;
 mod real;
+mod report_dir;
 mod run;
 mod tcp;
 mod tour;

@@ -1,12 +1,13 @@
 //! The files of `layerlab loss --report DIR`: the page, and its numbers as CSV and JSON.
 
-use super::loss::{Comparison, Lane, Load};
+use super::loss::{Comparison, Lane, Latency, Load, Score};
 use super::page::{Page, Part, Section};
 use super::pictures;
 use super::table::{Cell, Table};
 use crate::model::{Carried, Fate, Packet};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// The page.
 pub(super) const PAGE: &str = "index.html";
@@ -19,6 +20,9 @@ pub(super) const SAMPLES: &str = "samples.csv";
 /// All of it, for programs.
 pub(super) const JSON: &str = "report.json";
 
+/// The names of the files of a comparison's report.
+pub const FILES: [&str; 5] = [PAGE, MESSAGES, FRAMES, SAMPLES, JSON];
+
 /// The files, by name, the page first.
 pub fn files(comparison: &Comparison) -> Vec<(&'static str, String)> {
     let tables =
@@ -27,6 +31,7 @@ pub fn files(comparison: &Comparison) -> Vec<(&'static str, String)> {
     let json = json!({
         "schema": 1,
         "run": again(comparison).into_iter().collect::<BTreeMap<_, _>>(),
+        "scorecard": scorecard(comparison).to_json(),
         "messages": tables[0].1.to_json(),
         "frames": tables[1].1.to_json(),
         "samples": tables[2].1.to_json(),
@@ -54,7 +59,11 @@ fn again(comparison: &Comparison) -> Vec<(String, String)> {
 
 fn page(comparison: &Comparison, tables: &[(&str, Table); 3]) -> Page {
     let [(_, messages), (_, frames), (_, samples)] = tables;
-    let mut sections = Vec::new();
+    let caption = "one row a transport".to_owned();
+    let mut sections = vec![Section {
+        heading: "What came of it".to_owned(),
+        parts: vec![Part::Table(caption, scorecard(comparison))],
+    }];
     if !messages.rows.is_empty() {
         sections.push(Section {
             heading: "How long each message took".to_owned(),
@@ -80,8 +89,15 @@ fn page(comparison: &Comparison, tables: &[(&str, Table); 3]) -> Page {
             ],
         });
     }
-    let mut sequences: Vec<Part> =
-        comparison.lanes.iter().filter_map(pictures::sequence).map(Part::Picture).collect();
+    let mut sequences = Vec::new();
+    for lane in &comparison.lanes {
+        sequences.extend(pictures::sequence(lane, None).map(Part::Picture));
+        if let Some(detail) = pictures::repair(lane).and_then(|within| pictures::sequence(lane, Some(within)))
+        {
+            let words = "The same, from before the loss that took longest to repair to after its repair:";
+            sequences.extend([Part::Text(words.to_owned()), Part::Picture(detail)]);
+        }
+    }
     if !sequences.is_empty() {
         let words = "Each upright stroke is a segment, as high as the octets that it carries; its place is the \
                      moment it left the client. The dashed line is what the client knew to have arrived. An X was \
@@ -168,6 +184,40 @@ fn table(
         columns: std::iter::once(("transport", "transport")).chain(columns.iter().copied()).collect(),
         rows: comparison.lanes.iter().flat_map(of_lane).collect(),
     }
+}
+
+/// A row a lane: what its scorecard says first.
+fn scorecard(comparison: &Comparison) -> Table {
+    let columns = [
+        ("sent", "sent"),
+        ("delivered", "delivered"),
+        ("lost", "lost"),
+        ("p50_ms", "p50, ms"),
+        ("p95_ms", "p95, ms"),
+        ("p99_ms", "p99, ms"),
+        ("max_ms", "slowest, ms"),
+        ("stalled", "held up"),
+        ("retransmissions", "sent again"),
+        ("goodput_kbit_s", "goodput, kbit/s"),
+        ("octets_per_octet", "octets on the wire per octet"),
+    ];
+    table(comparison, &columns, |lane| {
+        let score = Score::of(lane);
+        let ms = |pick: fn(Latency) -> Duration| Cell::some(score.latency.map(pick).map(pictures::ms), 1);
+        vec![vec![
+            Cell::Whole(score.sent.into()),
+            Cell::Whole(score.delivered.into()),
+            Cell::Whole(score.lost.into()),
+            ms(|latency| latency.p50),
+            ms(|latency| latency.p95),
+            ms(|latency| latency.p99),
+            ms(|latency| latency.max),
+            Cell::Whole(score.stalled.into()),
+            Cell::Whole(score.again.iter().copied().map(u64::from).sum()),
+            Cell::some(score.goodput.map(|bits| bits / 1e3), 1),
+            Cell::some(score.overhead, 2),
+        ]]
+    })
 }
 
 fn messages(comparison: &Comparison) -> Table {

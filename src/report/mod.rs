@@ -7,9 +7,8 @@
 //! ```
 //!
 //! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard; [`sweep`] many of them over many
-//! wires. The same numbers give the same
-//! octets: nothing here reads a clock or draws a random number. Whatever a text holds, it is escaped where it
-//! is written, in `markup`.
+//! wires. The same numbers give the same octets: nothing here reads a clock or draws a random number. Whatever a
+//! text holds, it is escaped where it is written, in `markup`.
 
 mod chart;
 mod draw;
@@ -23,8 +22,8 @@ pub mod sweep;
 mod table;
 
 pub use chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape, Span};
-pub use files::files;
-pub use page::{Page, Part, Section};
+pub use files::{FILES, files};
+pub use page::{GENERATOR, Page, Part, Section};
 pub use scale::{Axis, Scale};
 pub use table::{Cell, Table};
 

@@ -9,7 +9,10 @@ const STYLE: &str = include_str!("page.css");
 
 /// What a browser may do with the page: apply the style sheet of this very hash, and nothing else (W3C Content
 /// Security Policy Level 3). A test computes the hash anew.
-const POLICY: &str = "default-src 'none'; style-src 'sha256-SunojyV13sK1R+U49Z+9v5rk1Or2gkKP4g/b6cHPaUI='; base-uri 'none'; form-action 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'sha256-Ze6zlNDyT+YZvDafZl7tWNfUMZi+SI5Uxo3kxrPsNFA='; base-uri 'none'; form-action 'none'";
+
+/// Who made the page, near its beginning: this tells our pages from others'.
+pub const GENERATOR: &str = "layerlab report 1";
 
 /// Rows of a table that the page shows; the CSV file has them all.
 const ROWS: usize = 500;
@@ -62,6 +65,7 @@ impl Page {
             m.element("head", &[], |m| {
                 m.empty("meta", &[("charset", &"utf-8")]);
                 m.empty("meta", &[("http-equiv", &"Content-Security-Policy"), ("content", &POLICY)]);
+                m.empty("meta", &[("name", &"generator"), ("content", &GENERATOR)]);
                 let viewport = "width=device-width, initial-scale=1";
                 m.empty("meta", &[("name", &"viewport"), ("content", &viewport)]);
                 m.empty("meta", &[("name", &"color-scheme"), ("content", &"light dark")]);

@@ -3,7 +3,7 @@
 
 use super::chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape};
 use super::loss::{Comparison, Frame, Lane, Transport};
-use super::scale::{Axis, number};
+use super::scale::{Axis, Scale, number};
 use crate::model::{Carried, Direction, Packet, Tcp, TcpFlags, Time};
 use std::time::Duration;
 
@@ -140,9 +140,23 @@ pub(super) fn tcp(frame: &Frame) -> Option<&Tcp> {
     }
 }
 
+/// The time from before a loss to after its repair, in milliseconds: of the octets that were sent again latest after
+/// they had been sent before. `None` where nothing was.
+pub(super) fn repair(lane: &Lane) -> Option<(f64, f64)> {
+    let times = lane.retransmissions.iter().filter_map(|again| {
+        let (again, before) = (lane.frames.get(again.frame)?, lane.frames.get(again.of?)?);
+        tcp(again)?;
+        Some((at(lane, before.row.at), at(lane, again.row.at)))
+    });
+    let (lost, again) = times.max_by(|a, b| (a.1 - a.0).total_cmp(&(b.1 - b.0)))?;
+    let around = (again - lost).max(1.0) / 2.0;
+    Some((lost - around, again + 2.0 * around))
+}
+
 /// TCP's octets over time, as the client's host saw them leave and be acknowledged: a stroke a segment, the line
 /// of what is acknowledged below. `None` for a lane without a segment that carries data.
-pub(super) fn sequence(lane: &Lane) -> Option<Chart> {
+/// With `within`, a detail: that time only.
+pub(super) fn sequence(lane: &Lane, within: Option<(f64, f64)>) -> Option<Chart> {
     let (mut sent, mut acked) = (Vec::new(), Vec::new());
     let (mut lost, mut lost_acks, mut again) = (Vec::new(), Vec::new(), Vec::new());
     for frame in &lane.frames {
@@ -179,11 +193,8 @@ pub(super) fn sequence(lane: &Lane) -> Option<Chart> {
         let y = f64::from(tcp.seq) - 1.0 + f64::from(tcp.len);
         again.push(Dot { x: at(lane, frame.row.at), y, says });
     }
-    if sent.is_empty() {
-        return None;
-    }
     // Before the first ACK nothing is acknowledged.
-    acked.push((sent[0].0, 0.0));
+    acked.push((sent.first()?.0, 0.0));
     // An ACK that was overtaken does not take anything back.
     acked.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut highest = 0.0;
@@ -191,11 +202,26 @@ pub(super) fn sequence(lane: &Lane) -> Option<Chart> {
         highest = f64::max(highest, *y);
         *y = highest;
     }
+    if let Some((from, to)) = within {
+        let inside = |x: f64| (from..=to).contains(&x);
+        sent.retain(|stroke| inside(stroke.0));
+        for dots in [&mut lost, &mut lost_acks, &mut again] {
+            dots.retain(|dot| inside(dot.x));
+        }
+        // The line comes in from the left at the height that it had, and goes out to the right.
+        let height = |time: f64| acked.iter().rev().find(|point| point.0 <= time).map(|point| point.1);
+        let (enters, leaves) = (height(from).map(|y| (from, y)), height(to).map(|y| (to, y)));
+        acked.retain(|point| inside(point.0));
+        acked.splice(0..0, enters);
+        acked.extend(leaves);
+    }
     let end = sent.iter().map(|s| s.2).fold(0.0, f64::max);
     let name = lane.transport.name();
+    let first = sent.iter().map(|s| s.1).fold(f64::INFINITY, f64::min);
     let alt = format!(
-        "{name}: {} segments carried octets 0 to {}, {} of them dropped by the wire, {} sent again; {} acknowledgments dropped.",
+        "{name}: {} segments carried octets {} to {}, {} of them dropped by the wire, {} sent again; {} acknowledgments dropped.",
         sent.len(),
+        number(first),
         number(end),
         lost.len(),
         again.len(),
@@ -215,12 +241,17 @@ pub(super) fn sequence(lane: &Lane) -> Option<Chart> {
             series.push(Series { name: name.to_owned(), look, marks: Marks::Dots(dots) });
         }
     }
-    let y = Axis::linear("octets of the stream");
+    let axis = |label| match within {
+        None => Axis::linear(label),
+        Some(_) => Axis { scale: Scale::Detail, ..Axis::linear(label) },
+    };
+    let (id, which) = if within.is_some() { ("repair", "the slowest repair, ") } else { ("sequence", "") };
+    let y = axis("octets of the stream");
     Some(Chart {
-        id: format!("sequence-{}", lane.transport.slug()),
-        title: format!("{name}: which octets were under way when"),
+        id: format!("{id}-{}", lane.transport.slug()),
+        title: format!("{name}: {which}which octets were under way when"),
         alt,
-        x: Axis::linear("time, ms"),
+        x: axis("time, ms"),
         panels: vec![Panel { title: name, y, height: 320, never: None, series }],
         same_scale: false,
     })

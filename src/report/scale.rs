@@ -5,6 +5,8 @@
 pub enum Scale {
     /// Evenly, from zero.
     Linear,
+    /// Evenly, over its own numbers only: a detail.
+    Detail,
     /// By factors: 1, 10, 100. Numbers that are not above zero have no place on it.
     Log,
     /// These names, evenly spaced; the first stands at 0, the second at 1.
@@ -67,7 +69,11 @@ impl<'a> Ruler<'a> {
                 let ticks = marks.collect();
                 return Ruler { scale, from: -0.5, to: names.len().max(1) as f64 - 0.5, ticks };
             }
-            Scale::Linear => linear(range.unwrap_or((0.0, 1.0)), count, snug),
+            Scale::Linear => {
+                let (low, high) = range.unwrap_or((0.0, 1.0));
+                linear((low.min(0.0), high.max(0.0)), count, snug)
+            }
+            Scale::Detail => linear(range.unwrap_or((0.0, 1.0)), count, snug),
             Scale::Log => log(range.unwrap_or((1.0, 10.0))),
         };
         let ticks = marks.into_iter().map(|at| Tick { at, label: number(at) }).collect();
@@ -85,19 +91,24 @@ impl<'a> Ruler<'a> {
     }
 }
 
-/// From zero, in steps of 1, 2 or 5 times a power of ten.
+/// In steps of 1, 2 or 5 times a power of ten.
 fn linear((low, high): (f64, f64), count: usize, snug: bool) -> (f64, f64, Vec<f64>) {
-    let (low, high) = (low.min(0.0), high.max(0.0));
     let high = if high > low { high } else { low + 1.0 };
     let rough = (high - low) / count.max(1) as f64;
     let power = 10f64.powf(rough.log10().floor());
     let step =
         [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= rough * 0.999).unwrap_or(rough);
     let (first, last) = ((low / step).floor(), (high / step - 1e-9).ceil());
-    let (from, to) = (first * step, if snug { high + (high - low) * 0.015 } else { last * step });
+    let edge = (high - low) * 0.015;
+    let (from, to) = match snug {
+        // A first tick at the edge, such as zero, is the edge.
+        true if first * step >= low => (low, high + edge),
+        true => (low - edge, high + edge),
+        false => (first * step, last * step),
+    };
     // Counted, not added up, so that the tenth tick is as exact as the first.
     let ticks = (0..=(last - first) as u32).map(|i| (first + f64::from(i)) * step);
-    (from, to, ticks.filter(|at| *at <= to).collect())
+    (from, to, ticks.filter(|at| (from..=to).contains(at)).collect())
 }
 
 /// Whole decades where there are several, else 1, 2 and 5 of each.

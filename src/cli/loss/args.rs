@@ -1,15 +1,19 @@
 //! What was typed for `layerlab loss`.
 
+use super::sweep::SweepArgs;
 use crate::cli::args::{ColorArg, PlaceArgs, duration, sysctl};
 use crate::cli::impair::Impairments;
 use crate::live::loss::{LEAST, MOST};
-use clap::{ArgAction, Args, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// Options of `loss`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct LossArgs {
+    #[command(subcommand)]
+    pub(crate) command: Option<LossCommand>,
     /// Messages, from the client to the server
     #[arg(long, default_value_t = 200, value_name = "N", help_heading = "Load", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) messages: u32,
@@ -45,8 +49,18 @@ pub(crate) struct LossArgs {
     /// Write each lane's frames as both hosts saw them: NAME.pcapng gives NAME-tcp-cubic-client.pcapng and so on
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Capture")]
     pub(crate) capture: Option<PathBuf>,
+    /// Write a page with pictures, and its numbers as CSV and JSON, to this folder (docs/report.md)
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub(crate) report: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) show: LossShow,
+}
+
+/// `layerlab loss ...`
+#[derive(Subcommand, Debug)]
+pub(crate) enum LossCommand {
+    /// Many wires, many runs: goodput and latency of TCP and UDP over loss and delay
+    Sweep(Box<SweepArgs>),
 }
 
 /// How it is shown.

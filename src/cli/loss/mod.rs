@@ -3,6 +3,7 @@
 mod args;
 mod lane;
 mod show;
+mod sweep;
 mod tags;
 
 pub(crate) use args::LossArgs;
@@ -11,15 +12,17 @@ use super::args::{CaptureArgs, CommonSocketArgs, ECHO_PORT, NetArg, NetArgs, Off
 use super::exit::{Answer, Usage};
 use super::impair::Impairments;
 use super::plan;
+use super::report_dir::ReportDir;
 use crate::host::{entropy, probe, signal};
 use crate::live::calls::Setting;
 use crate::live::loss::{Carrier, Haul, Journal, Work};
 use crate::live::setup::Setup;
 use crate::model::Direction;
 use crate::report::loss::{Comparison, Load, Offered, Transport};
+use crate::report::{FILES, files};
 use crate::wire::{Action, Keying, Loss, Spec};
 use anyhow::Context;
-use args::LaneArg;
+use args::{LaneArg, LossCommand};
 use lane::Done;
 use std::io::{IsTerminal, Write};
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,11 +37,16 @@ const DEFAULT_WIRE: &str = "--loss 5% --delay 25ms";
 
 /// Runs the lanes one after the other, each on a fresh network with the same seed, and shows what they came to.
 pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
+    if let Some(LossCommand::Sweep(args)) = &args.command {
+        return sweep::run(args);
+    }
     check(args)?;
+    let report = args.report.as_deref().map(|path| ReportDir::ready(path, &FILES)).transpose()?;
     let net = network(args)?;
     plan::ground(&net)?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
-    let lanes = lanes(args, &net.impairments.0)?;
+    let default: &[&str] = if args.bulk.is_some() { &["reno", "cubic", "bbr"] } else { &["cubic"] };
+    let lanes = lanes(args, &congestion(&args.cc, default)?, &net.impairments.0);
     let mut screen = show::Screen::new(args);
     screen.before(args, &net, &lanes.iter().map(|(t, _)| t.clone()).collect::<Vec<_>>())?;
     let mut done = Vec::new();
@@ -60,6 +68,10 @@ pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
         done.into_iter().map(|Done { lane, events }| (lane, events)).unzip();
     let comparison = Comparison { load: load(args), lanes };
     screen.after(args, &comparison, &events, offered(&net.impairments.0))?;
+    if let Some(report) = report {
+        let page = report.write(&files(&comparison))?;
+        writeln!(std::io::stderr(), "layerlab: the report: {}", page.display())?;
+    }
     Ok(if whole { Answer::Yes } else { Answer::No })
 }
 
@@ -140,22 +152,25 @@ fn each_once<T: Clone + PartialEq>(asked: &[T]) -> Vec<T> {
     once
 }
 
-/// Each lane's transport and programs.
-fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>> {
+/// The congestion controls asked for, or those of `default` that the kernel has.
+fn congestion(asked: &[String], default: &[&str]) -> anyhow::Result<Vec<String>> {
     let has: Vec<String> = probe::survey().congestion;
     let known = |name: &String| has.is_empty() || has.contains(name);
-    if let Some(name) = args.cc.iter().find(|name| !known(name)) {
+    if let Some(name) = asked.iter().find(|name| !known(name)) {
         return Err(Usage(format!(
             "this kernel has no congestion control '{name}'; it has {}: choose among these",
             has.join(", ")
         ))
         .into());
     }
-    let names: Vec<String> = match (&args.cc[..], args.bulk) {
-        ([], None) => vec!["cubic".to_owned()],
-        ([], Some(_)) => ["reno", "cubic", "bbr"].map(str::to_owned).into_iter().filter(known).collect(),
-        (names, _) => each_once(names),
-    };
+    Ok(match asked {
+        [] => default.iter().map(|name| (*name).to_owned()).filter(known).collect(),
+        names => each_once(names),
+    })
+}
+
+/// Each lane's transport and programs; TCP's once for each of `names`.
+fn lanes(args: &LossArgs, names: &[String], spec: &Spec) -> Vec<(Transport, Haul)> {
     let work = match args.bulk {
         Some(octets) => Work::Bulk(octets),
         None => Work::Messages { count: args.messages, size: args.size, every: args.every },
@@ -178,7 +193,7 @@ fn lanes(args: &LossArgs, spec: &Spec) -> anyhow::Result<Vec<(Transport, Haul)>>
             LaneArg::Arq => lanes.push((Transport::Arq, haul(Carrier::Arq, Vec::new()))),
         }
     }
-    Ok(lanes)
+    lanes
 }
 
 /// How long silence may last while a datagram is still under way.

@@ -11,17 +11,17 @@ mod summary;
 #[cfg(test)]
 mod tests;
 
-pub use page::files;
-pub use rows::{Kept, RowsError, header, line, read};
-pub use summary::{Spread, Summary, summaries, table};
+pub use page::{FILES, files, rows_table};
+pub use rows::{Kept, RowsError, header, line, read, seed};
+pub use summary::{Spread, Summary, summaries, table, text, too_busy};
 
-use super::loss::{Lane, Transport};
+use super::loss::{Lane, Transport, quantile};
 use crate::model::{Direction, Outcome};
 use sha1::{Digest, Sha1};
 use std::time::Duration;
 
 /// What a sweep runs.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Plan {
     /// Losses in percent, in the order asked for.
     pub losses: Vec<f64>,
@@ -137,12 +137,6 @@ pub struct Row {
 /// Milliseconds, to the microsecond: as fine as the clocks are, and the same after being written and read.
 fn ms(time: Duration) -> f64 {
     (time.as_nanos() as f64 / 1e3).round() / 1e3
-}
-
-/// The number that this share of `sorted` (the smallest first) does not exceed: the nearest rank.
-pub(super) fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    let rank = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(rank.clamp(1, sorted.len().max(1)) - 1).copied()
 }
 
 impl Row {

@@ -1,7 +1,6 @@
 //! A sweep's page: goodput and latency over loss, a panel for each delay.
 
-use super::summary::{Spread, usual_lateness};
-use super::{Plan, Row, Summary, ms, summaries, table};
+use super::{Plan, Row, Spread, Summary, ms, summaries, table, too_busy};
 use crate::report::chart::{Chart, Marks, Panel, Series, Span};
 use crate::report::files::{JSON, PAGE, listed, options};
 use crate::report::page::{Page, Part, Section};
@@ -15,6 +14,9 @@ use std::time::Duration;
 const SUMMARY: &str = "summary.csv";
 /// A row a run.
 const ROWS: &str = "rows.csv";
+
+/// The names of the files of a sweep's report.
+pub const FILES: [&str; 4] = [PAGE, SUMMARY, ROWS, JSON];
 
 /// The files of a sweep's report, by name, the page first. `again` is what is needed to do it again.
 pub fn files(plan: &Plan, rows: &[Row], again: &[(String, String)]) -> Vec<(&'static str, String)> {
@@ -53,13 +55,7 @@ fn page(
         plan.runs
     );
     let mut lede = vec![done];
-    if let Some(late) = usual_lateness(rows).filter(|late| *late > LATE) {
-        lede.push(format!(
-            "The machine was too busy for these numbers: in a quarter of the runs a program that nothing kept \
-             waiting sent more than {} ms late. Run it again with fewer jobs.",
-            number(late.floor())
-        ));
-    }
+    lede.extend(too_busy(rows));
     let goodput = over_loss(plan, summaries, "goodput", "Goodput over loss", "goodput, kbit/s", |s| {
         Some(Spread { low: s.goodput.low / 1e3, median: s.goodput.median / 1e3, high: s.goodput.high / 1e3 })
     });
@@ -102,9 +98,6 @@ fn page(
         .into(),
     }
 }
-
-/// Milliseconds of lateness that a machine at ease stays below.
-const LATE: f64 = 5.0;
 
 /// A chart of something over loss: a panel a delay, a series a transport.
 fn over_loss(
@@ -175,7 +168,8 @@ fn in_words(
     sentences.join(" ")
 }
 
-fn rows_table(rows: &[Row]) -> Table {
+/// Every run as a row.
+pub fn rows_table(rows: &[Row]) -> Table {
     let columns = [
         ("loss_percent", "loss, %"),
         ("delay_ms", "delay, ms"),

@@ -90,6 +90,12 @@ pub fn line(row: &Row) -> String {
     .to_string()
 }
 
+/// The seed in a file's header: a sweep that is continued without naming one goes on with it.
+pub fn seed(text: &str) -> Option<u64> {
+    let head: Value = serde_json::from_str(text.lines().next()?).ok()?;
+    (head["type"] == "sweep").then(|| head["seed"].as_u64()).flatten()
+}
+
 /// Reads what was kept of this very sweep. An empty text has kept nothing.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! The runs of one transport over one wire, as their median and their spread.
 
-use super::{Plan, Row, quantile};
-use crate::report::loss::Transport;
+use super::{Plan, Row};
+use crate::report::loss::{Transport, quantile};
+use crate::report::scale::number;
 use crate::report::table::{Cell, Table};
 use std::time::Duration;
 
@@ -122,11 +123,68 @@ pub fn table(summaries: &[Summary]) -> Table {
     Table { columns: columns.into(), rows: summaries.iter().map(row).collect() }
 }
 
-/// A run's slowness that no wire explains: the largest lateness of a UDP sender among three quarters of the rows.
-/// Above a few milliseconds the machine had too much to do at once.
-pub(super) fn usual_lateness(rows: &[Row]) -> Option<f64> {
+/// Milliseconds of lateness that a machine at ease stays below.
+const LATE: f64 = 5.0;
+
+/// A remark when the machine had too much to do at once for its numbers to be the wire's: a UDP sender, which
+/// nothing keeps waiting, was late in a quarter of its runs.
+pub fn too_busy(rows: &[Row]) -> Option<String> {
     let udp = rows.iter().filter(|row| row.cell.transport == Transport::Udp);
     let mut late: Vec<f64> = udp.map(|row| row.late).collect();
     late.sort_by(f64::total_cmp);
-    quantile(&late, 0.75)
+    let late = quantile(&late, 0.75).filter(|late| *late > LATE)?;
+    Some(format!(
+        "The machine was too busy for these numbers: in a quarter of the runs a program that nothing kept waiting \
+         sent {} ms late or more. Run it again with fewer --jobs.",
+        number(late.floor())
+    ))
+}
+
+/// The summaries as lines of at most 80 columns, a block a delay.
+pub fn text(summaries: &[Summary]) -> String {
+    let mut out = String::new();
+    let mut delay = None;
+    for s in summaries {
+        if delay != Some(s.delay) {
+            let gap = if delay.is_some() { "\n" } else { "" };
+            let heading = format!("{gap}{} ms one way\n", number(super::ms(s.delay)));
+            let columns =
+                line(["loss", "transport", "kbit/s", "(lowest-highest)", "p99 ms", "(low-high)", "lost"]);
+            out += &(heading + &columns);
+            delay = Some(s.delay);
+        }
+        let spread = |of: Option<Spread>| match of {
+            Some(Spread { low, median, high }) => {
+                (brief(median), format!("({}-{})", brief(low), brief(high)))
+            }
+            None => ("-".to_owned(), String::new()),
+        };
+        let Spread { low, median, high } = s.goodput;
+        let kbit = Spread { low: low / 1e3, median: median / 1e3, high: high / 1e3 };
+        let ((goodput, goodputs), (p99, p99s)) = (spread(Some(kbit)), spread(s.p99));
+        let loss = format!("{}%", number(s.loss));
+        let lost = s.lost.map_or("-".to_owned(), |lost| format!("{}%", brief(lost)));
+        out += &line([&loss, &s.transport.name(), &goodput, &goodputs, &p99, &p99s, &lost]);
+        if s.failed > 0 {
+            out +=
+                &format!("        {} of its {} runs did not end well (--json says how)\n", s.failed, s.runs);
+        }
+    }
+    out
+}
+
+fn line([loss, transport, goodput, goodputs, p99, p99s, lost]: [&str; 7]) -> String {
+    let line =
+        format!("{loss:>6}  {transport:<11} {goodput:>8} {goodputs:<17} {p99:>7} {p99s:<15} {lost:>6}");
+    line.trim_end().to_owned() + "\n"
+}
+
+/// Three digits that count, or all before the point.
+fn brief(value: f64) -> String {
+    let digits = match value.abs() {
+        v if v >= 99.95 || v == 0.0 => 0,
+        v if v >= 9.995 => 1,
+        _ => 2,
+    };
+    format!("{value:.digits$}")
 }

@@ -118,6 +118,7 @@ fn another_sweep_is_refused_and_so_is_what_is_none() {
             "{name}"
         );
     }
+    assert_eq!((seed(&text), seed(""), seed("{}\n")), (Some(7), None, None));
     for foreign in ["my thesis\n", "my thesis", "{}\n", "{\"type\":\"sweep\"}\n", "\n", "[1]\n"] {
         assert_eq!(read(foreign, &plan), Err(RowsError::NoSweep), "{foreign}");
     }
@@ -194,7 +195,9 @@ fn runs_come_to_their_median_and_spread() {
     assert_eq!((tcp.goodput.low, tcp.goodput.median, tcp.goodput.high), (slow + 1e3, slow + 2e3, slow + 3e3));
     assert_eq!(summaries[5].lost, Some(5.0));
     assert!(super::summaries(&plan, &[]).is_empty());
-    insta::assert_snapshot!(table(&summaries).to_csv());
+    let text = text(&summaries);
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    insta::assert_snapshot!(format!("{}\n{text}", table(&summaries).to_csv()));
 }
 
 #[test]
@@ -204,7 +207,7 @@ fn the_page_of_a_sweep_says_its_numbers() {
     let files = files(&plan, &rows(&plan), &again);
     assert_eq!(files, super::files(&plan, &rows(&plan), &again));
     let names: Vec<&str> = files.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["index.html", "summary.csv", "rows.csv", "report.json"]);
+    assert_eq!(names, FILES);
     let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
     let document = roxmltree::Document::parse_with_options(&files[0].1, options).expect("well-formed");
     let alts: Vec<_> = document.descendants().filter(|n| n.tag_name().name() == "desc").collect();

@@ -46,7 +46,7 @@ fn a_lost_message_keeps_the_distribution_below_the_whole() {
 #[test]
 fn the_time_sequence_graph_has_every_segment_drop_and_retransmission() {
     let comparison = comparison();
-    let chart = pictures::sequence(&comparison.lanes[0]).expect("TCP sent data");
+    let chart = pictures::sequence(&comparison.lanes[0], None).expect("TCP sent data");
     assert_eq!(dots(&chart, 0, "data dropped"), [(20.0, 500.0)]);
     assert_eq!(dots(&chart, 0, "ACK dropped"), [(55.0, 400.0)]);
     assert_eq!(dots(&chart, 0, "sent again"), [(90.0, 600.0)]);
@@ -62,7 +62,22 @@ fn the_time_sequence_graph_has_every_segment_drop_and_retransmission() {
         "TCP cubic: 7 segments carried octets 0 to 1,200, 1 of them dropped by the wire, 1 sent again; 1 \
          acknowledgments dropped."
     );
-    assert!(pictures::sequence(&comparison.lanes[1]).is_none(), "UDP has no stream");
+    assert!(pictures::sequence(&comparison.lanes[1], None).is_none(), "UDP has no stream");
+}
+
+#[test]
+fn the_detail_goes_from_before_the_loss_to_after_its_repair() {
+    let lane = &comparison().lanes[0];
+    // Lost at 20 ms, sent again at 90 ms.
+    let within = pictures::repair(lane).expect("something was sent again");
+    assert_eq!(within, (-15.0, 160.0));
+    let chart = pictures::sequence(lane, Some((15.0, 100.0))).expect("TCP sent data");
+    assert_eq!(dots(&chart, 0, "acknowledged so far"), [(15.0, 0.0), (60.0, 400.0), (100.0, 400.0)]);
+    assert_eq!((dots(&chart, 0, "data dropped").len(), dots(&chart, 0, "sent again").len()), (1, 1));
+    assert!(chart.alt.starts_with("TCP cubic: 5 segments carried octets 400 to 1,200"), "{}", chart.alt);
+    let mut none = lane.clone();
+    none.retransmissions.clear();
+    assert!(pictures::repair(&none).is_none());
 }
 
 #[test]
@@ -80,7 +95,7 @@ fn the_page_is_well_formed_and_every_picture_is_named() {
     let document = parsed(&html);
     let pictures: Vec<_> =
         document.descendants().filter(|n| n.has_tag_name(("http://www.w3.org/2000/svg", "svg"))).collect();
-    assert_eq!(pictures.len(), 4);
+    assert_eq!(pictures.len(), 5);
     for picture in pictures {
         assert_eq!(picture.attribute("role"), Some("img"));
         let ids: Vec<&str> = picture.attribute("aria-labelledby").expect("a name").split(' ').collect();
