@@ -10,6 +10,7 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 
 type Outcome = Result<(), Failed>;
@@ -19,7 +20,7 @@ const BACKENDS: [&str; 2] = ["tap", "veth"];
 /// Each takes its backend.
 type OnBackend = fn(&str) -> Outcome;
 
-const TRIALS: [(&str, OnBackend); 9] = [
+const TRIALS: [(&str, OnBackend); 10] = [
     ("patience_doubles", patience_doubles),
     ("which_segment_is_lost_matters", which_segment),
     ("the_window_grows_by_flights", window_growth),
@@ -29,6 +30,7 @@ const TRIALS: [(&str, OnBackend); 9] = [
     ("resending_hides_loss_but_not_order", resending),
     ("twenty_runs_meet_the_same_losses", same_losses),
     ("two_captures_show_what_the_ledger_says", two_captures),
+    ("two_captures_show_the_distributions_asked_for", distributions),
 ];
 
 fn main() -> ExitCode {
@@ -266,51 +268,108 @@ fn same_losses(backend: &str) -> Outcome {
     Ok(())
 }
 
+/// A run whose captures lie in a folder of their own, which goes with it.
+struct Captured {
+    folder: PathBuf,
+    lines: Lines,
+}
+
+impl Drop for Captured {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// What a capture shows of a packet: when, from the client or not, and its octets.
+struct Shown {
+    at: u64,
+    from_client: bool,
+    bytes: Vec<u8>,
+}
+
+impl Captured {
+    fn of(backend: &str, name: &str, words: &str) -> Result<Captured, Failed> {
+        let folder = std::env::temp_dir().join(format!("layerlab-{name}-{}-{backend}", std::process::id()));
+        fs::create_dir_all(&folder)?;
+        let words = format!("{words} --capture {}", folder.join("run.pcapng").display());
+        // Made first, so that the folder goes even when the run fails.
+        let mut captured = Captured { folder, lines: Lines(Vec::new()) };
+        captured.lines = loss(backend, &words)?;
+        Ok(captured)
+    }
+
+    fn seen(&self, lane: &str, host: &str) -> Result<Vec<Shown>, Failed> {
+        let file = File::open(self.folder.join(format!("run-{lane}-{host}.pcapng")))?;
+        let mut reader = Reader::new(file).map_err(|e| e.to_string())?;
+        let mut all = Vec::new();
+        while let Some(record) = reader.next_record().map_err(|e| e.to_string())? {
+            // The client's link-layer address ends in 0a, the server's in 0b.
+            let from_client = record.bytes.get(11) == Some(&0x0a);
+            all.push(Shown { at: record.at_unix_ns, from_client, bytes: record.bytes.to_vec() });
+        }
+        Ok(all)
+    }
+}
+
 /// The wire measured from outside: what left one host and what reached the other, from two captures alone.
 fn two_captures(backend: &str) -> Outcome {
-    let folder = std::env::temp_dir().join(format!("layerlab-loss-{}-{backend}", std::process::id()));
-    fs::create_dir_all(&folder)?;
-    let result = (|| {
-        let words = format!(
-            "--messages 100 --every 2ms --loss 10% --delay 5ms --seed 7 --capture {}",
-            folder.join("run.pcapng").display()
-        );
-        let lines = loss(backend, &words)?;
-        for lane in ["tcp-cubic", "udp", "arq"] {
-            let seen = |host: &str, from: u8| -> Result<u64, Failed> {
-                let file = File::open(folder.join(format!("run-{lane}-{host}.pcapng")))?;
-                let mut reader = Reader::new(file).map_err(|e| e.to_string())?;
-                let mut count = 0;
-                while let Some(record) = reader.next_record().map_err(|e| e.to_string())? {
-                    // The sender's link-layer address ends in 0a (the client) or 0b.
-                    count += u64::from(record.bytes.get(11) == Some(&from));
-                }
-                Ok(count)
+    let words = "--messages 100 --every 2ms --loss 10% --delay 5ms --seed 7";
+    let run = Captured::of(backend, "ledger", words)?;
+    for lane in ["tcp-cubic", "udp", "arq"] {
+        let told = run.lines.lane(lane);
+        for (way, direction, from_client, sender, receiver) in [
+            ("to_server", "to-server", true, "client", "server"),
+            ("to_client", "to-client", false, "server", "client"),
+        ] {
+            let count = |host: &str| -> Result<u64, Failed> {
+                Ok(run.seen(lane, host)?.iter().filter(|p| p.from_client == from_client).count() as u64)
             };
-            let told = lines.lane(lane);
-            for (way, direction, from, sender, receiver) in [
-                ("to_server", "to-server", 0x0a, "client", "server"),
-                ("to_client", "to-client", 0x0b, "server", "client"),
-            ] {
-                let (left, came) = (seen(sender, from)?, seen(receiver, from)?);
-                let dropped: u64 = told["dropped"]
-                    .as_array()
-                    .expect("a list")
-                    .iter()
-                    .filter(|d| d["direction"] == direction)
-                    .map(|d| n(&d["frames"]))
-                    .sum();
-                check(left == n(&told["frames"][way]) && left - came == dropped, || {
-                    format!(
-                        "{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}",
-                        told["frames"][way]
-                    )
-                })?;
-                check(told["observed"][way]["lost"] == dropped, || told["observed"].to_string())?;
+            let (left, came) = (count(sender)?, count(receiver)?);
+            let rules = told["dropped"].as_array().expect("a list").iter();
+            let dropped: u64 =
+                rules.filter(|d| d["direction"] == direction).map(|d| n(&d["frames"])).sum();
+            check(left == n(&told["frames"][way]) && left - came == dropped, || {
+                format!("{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}", told["frames"][way])
+            })?;
+            check(told["observed"][way]["lost"] == dropped, || told["observed"].to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// How much was lost and how long the rest took, from two captures: what was asked for. Of chance alone each bound is missed
+/// once in ten thousand seeds, and this is one seed; how late the machine itself was only goes upwards.
+fn distributions(backend: &str) -> Outcome {
+    const COUNT: usize = 250;
+    let words = format!(
+        "--lanes udp --messages {COUNT} --every 11ms --delay 20ms --jitter 5ms --loss 10% --seed 7"
+    );
+    let run = Captured::of(backend, "shares", &words)?;
+    // A datagram's number: 14 octets of Ethernet, 20 of IP and 8 of UDP before it.
+    let number = |p: &Shown| Some(u32::from_be_bytes(*p.bytes.get(42..46)?.first_chunk()?));
+    let times = |host: &str| -> Result<Vec<Option<u64>>, Failed> {
+        let mut times = vec![None; COUNT];
+        for packet in run.seen("udp", host)?.iter().filter(|p| p.from_client) {
+            if let Some(time) = number(packet).and_then(|n| times.get_mut(n as usize)) {
+                *time = Some(packet.at);
             }
         }
-        Ok(())
-    })();
-    fs::remove_dir_all(&folder)?;
-    result
+        Ok(times)
+    };
+    let (left, came) = (times("client")?, times("server")?);
+    check(left.iter().all(Option::is_some), || "a datagram never left".to_owned())?;
+    let mut took: Vec<f64> =
+        left.iter().zip(&came).filter_map(|(l, c)| Some((c.as_ref()? - l.as_ref()?) as f64 / 1e6)).collect();
+    took.sort_by(f64::total_cmp);
+    let (lost, expected) = ((COUNT - took.len()) as f64, COUNT as f64 * 0.1);
+    // Binomial: 3.9 standard deviations to either side.
+    check((lost - expected).abs() < 3.9 * (expected * 0.9).sqrt(), || format!("{lost} of {COUNT} lost"))?;
+    // Uniform from 15 to 25 ms. Kolmogorov's distance below 2.23 / sqrt(n); a busy machine adds to some.
+    check(took[0] >= 15.0, || format!("one took only {} ms", took[0]))?;
+    let n = took.len() as f64;
+    let early = took.iter().enumerate().map(|(i, t)| (i as f64 + 1.0) / n - ((t - 15.0) / 10.0).clamp(0.0, 1.0));
+    let early = early.fold(0.0, f64::max);
+    check(early < 2.23 / n.sqrt(), || format!("too many are early: {early}"))?;
+    let middle = took[took.len() / 2];
+    check((19.0..22.0).contains(&middle), || format!("half took less than {middle} ms, not about 20"))
 }

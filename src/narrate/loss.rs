@@ -128,7 +128,7 @@ fn messages(n: u32) -> String {
 fn fate(lane: &Told) -> String {
     let came = lane.sent - u32::try_from(lane.missing.len()).unwrap_or(lane.sent).min(lane.sent);
     if lane.sent == 0 {
-        return "Nothing could be handed over: there was no connection.".to_owned();
+        return "Nothing was handed over.".to_owned();
     }
     let mut text = format!("{came} of {} came.", lane.sent);
     if !lane.missing.is_empty() {

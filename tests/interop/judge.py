@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import claims
+import scorecard
 import witnesses
 from runs import RUNS
 
@@ -63,7 +64,7 @@ def judge(program, run, vantage, folder):
 
 def main(program, *chosen):
     if chosen == ("--list",):
-        return print(*(run.name for run in RUNS), sep="\n")
+        return print(*(run.name for run in RUNS), *scorecard.RUNS, sep="\n")
     runs = [run for run in RUNS if not chosen or run.name.startswith(chosen)]
     print(f"judges: {witnesses.ask('tshark', '--version').splitlines()[0]}; {len(runs)} runs")
     folder = pathlib.Path(tempfile.mkdtemp(prefix="layerlab-interop-"))
@@ -88,6 +89,15 @@ def main(program, *chosen):
             for reason in case.used if case else ():
                 used[reason] = used.get(reason, 0) + 1
             sys.stdout.flush()
+    for name in (name for name in scorecard.RUNS if not chosen or name.startswith(chosen)):
+        try:
+            findings, compared = scorecard.judge(program, name, folder)
+        except (witnesses.Complaint, subprocess.TimeoutExpired, ValueError) as error:
+            findings, compared = [str(error)], 0
+        print(f"{'ok    ' if not findings else 'FAILED'} {name} from both hosts: {compared} numbers of the scorecard")
+        for finding in findings[:LONGEST]:
+            print(f"    {finding}")
+        passed, failed = passed + (not findings), failed + bool(findings)
     for reason, count in used.items():
         print(f"allowed, in {count} runs: {reason}")
     if failed:

@@ -67,6 +67,10 @@ pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
     let (lanes, events): (Vec<_>, Vec<_>) =
         done.into_iter().map(|Done { lane, events }| (lane, events)).unzip();
     let comparison = Comparison { load: load(args), lanes };
+    if !whole && !args.show.json {
+        let text = "interrupted: the last lane is not whole, and what was under way in it counts as lost";
+        writeln!(std::io::stderr(), "layerlab: {text}")?;
+    }
     screen.after(args, &comparison, &events, offered(&net.impairments.0))?;
     if let Some(report) = report {
         let page = report.write(&files(&comparison))?;
