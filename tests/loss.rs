@@ -326,10 +326,12 @@ fn two_captures(backend: &str) -> Outcome {
             };
             let (left, came) = (count(sender)?, count(receiver)?);
             let rules = told["dropped"].as_array().expect("a list").iter();
-            let dropped: u64 =
-                rules.filter(|d| d["direction"] == direction).map(|d| n(&d["frames"])).sum();
+            let dropped: u64 = rules.filter(|d| d["direction"] == direction).map(|d| n(&d["frames"])).sum();
             check(left == n(&told["frames"][way]) && left - came == dropped, || {
-                format!("{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}", told["frames"][way])
+                format!(
+                    "{lane} {way}: {left} left, {came} came; the ledger: {} and {dropped}",
+                    told["frames"][way]
+                )
             })?;
             check(told["observed"][way]["lost"] == dropped, || told["observed"].to_string())?;
         }
@@ -341,9 +343,8 @@ fn two_captures(backend: &str) -> Outcome {
 /// once in ten thousand seeds, and this is one seed; how late the machine itself was only goes upwards.
 fn distributions(backend: &str) -> Outcome {
     const COUNT: usize = 250;
-    let words = format!(
-        "--lanes udp --messages {COUNT} --every 11ms --delay 20ms --jitter 5ms --loss 10% --seed 7"
-    );
+    let words =
+        format!("--lanes udp --messages {COUNT} --every 11ms --delay 20ms --jitter 5ms --loss 10% --seed 7");
     let run = Captured::of(backend, "shares", &words)?;
     // A datagram's number: 14 octets of Ethernet, 20 of IP and 8 of UDP before it.
     let number = |p: &Shown| Some(u32::from_be_bytes(*p.bytes.get(42..46)?.first_chunk()?));
@@ -367,7 +368,8 @@ fn distributions(backend: &str) -> Outcome {
     // Uniform from 15 to 25 ms. Kolmogorov's distance below 2.23 / sqrt(n); a busy machine adds to some.
     check(took[0] >= 15.0, || format!("one took only {} ms", took[0]))?;
     let n = took.len() as f64;
-    let early = took.iter().enumerate().map(|(i, t)| (i as f64 + 1.0) / n - ((t - 15.0) / 10.0).clamp(0.0, 1.0));
+    let early =
+        took.iter().enumerate().map(|(i, t)| (i as f64 + 1.0) / n - ((t - 15.0) / 10.0).clamp(0.0, 1.0));
     let early = early.fold(0.0, f64::max);
     check(early < 2.23 / n.sqrt(), || format!("too many are early: {early}"))?;
     let middle = took[took.len() / 2];
