@@ -2,6 +2,9 @@
 //! the shell's own and layerlab itself, which every machine that runs this has.
 #![cfg(target_os = "linux")]
 
+#[path = "wire_run/control.rs"]
+mod control;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -209,7 +212,7 @@ fn wrong_usage_is_refused_before_anything_starts() {
         (&[][..], "required"),
         (&["--rate", "0bit", "--", "true"], "no frame would ever leave"),
         (&["--client", "true", "--", "true"], "cannot be used with"),
-        (&["--net", "loopback", "--", "true"], "needs the private network"),
+        (&["--net", "loopback", "--", "true"], "need the private network"),
         (&["--step", "--", "true"], "--step needs the keyboard"),
         (&["--log", "x", "--", "true"], "--log says where"),
     ] {

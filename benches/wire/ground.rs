@@ -38,6 +38,7 @@ pub(crate) fn wire(topology: Topology, spec: &Spec, measure: &Measure) {
         system: String::new(),
         topology,
         wire: spec.clone(),
+        later: Vec::new(),
         seed: 7,
         port: PORT,
         patience: Duration::from_secs(5),

@@ -473,6 +473,25 @@ pub(crate) struct ShowArgs {
     pub(crate) width: Option<u16>,
 }
 
+impl ShowArgs {
+    /// Of a run that tells nothing.
+    pub(crate) fn silent() -> ShowArgs {
+        ShowArgs {
+            bytes: None,
+            ledger: false,
+            tcp_info: TcpInfoArg::Off,
+            verbose: false,
+            json: false,
+            model: ModelArg::Both,
+            color: ColorArg::Never,
+            ascii: false,
+            step: false,
+            quiet: true,
+            width: None,
+        }
+    }
+}
+
 /// Options of `layers`.
 #[derive(Args, Debug)]
 pub(crate) struct LayersArgs {

@@ -11,6 +11,7 @@ use crate::live::echo::Messages;
 use crate::live::setup::Setup;
 use crate::model::{Backend, Side, Vantage};
 use crate::narrate::{Models, Style, TcpInfoShow};
+use crate::wire::Spec;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::time::Duration;
@@ -71,7 +72,7 @@ pub(crate) fn ground_for(net: &NetArgs, absent_host: bool) -> anyhow::Result<Gro
 fn needs_private(net: &NetArgs) -> Option<&'static str> {
     if net.place.net == NetArg::Auto && net.capture.file.is_some() {
         Some("--capture")
-    } else if !net.impairments.0.is_transparent() {
+    } else if !net.impairments.0.is_transparent() || !net.impairments.1.is_empty() {
         Some("an impairment of the wire")
     } else if net.routers > 0 {
         Some("--routers")
@@ -98,7 +99,8 @@ pub(crate) fn check_offload(net: &NetArgs) -> Result<(), Usage> {
 
 /// What was asked for that superframes would make untrue: docs/wire.md has the rule.
 fn against_offload(net: &NetArgs) -> Option<&'static str> {
-    if !net.impairments.0.keeps_pace() {
+    let states = net.impairments.0.states(&net.impairments.1).unwrap_or_default();
+    if !states.iter().all(Spec::keeps_pace) {
         Some("what moves frames apart: --rate, --jitter, --reorder, --swap, --delay-frame")
     } else if net.routers > 0 {
         Some("--routers")
@@ -161,6 +163,7 @@ pub(crate) fn setup(
         system: system(),
         topology,
         wire: net.impairments.0.clone(),
+        later: net.impairments.1.clone(),
         seed: net.place.seed.unwrap_or_else(entropy::seed),
         port: common.port,
         patience: common.timeout,

@@ -21,6 +21,14 @@ pub fn enter() -> Result<Privilege, HostError> {
     Err(HostError::Unsupported { os: std::env::consts::OS })
 }
 
+/// Says no.
+///
+/// # Errors
+/// Always.
+pub fn run_in_front(_: std::process::Command) -> std::io::Result<crate::model::Exit> {
+    Err(std::io::ErrorKind::Unsupported.into())
+}
+
 impl PrivateNetwork {
     /// Says no.
     ///

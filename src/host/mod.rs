@@ -30,6 +30,7 @@
 //! [`enter`] and [`PrivateNetwork::build`] say [`HostError::Unsupported`].
 
 mod clock;
+pub mod control;
 pub mod entropy;
 pub mod errno;
 mod error;
@@ -81,7 +82,7 @@ pub use {
     link::{Port, hear_loopback},
     netns::{LIMIT, Namespace},
     private::PrivateNetwork,
-    programs::{Change, Home, Running},
+    programs::{Change, Home, Running, run_in_front, stop_together},
     sysctl::Unpinned,
     tcp_table::{connections_closing, listeners, tcp_sockets},
     terminal::Terminal,
@@ -89,4 +90,4 @@ pub use {
 };
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{PrivateNetwork, Privilege, enter};
+pub use elsewhere::{PrivateNetwork, Privilege, enter, run_in_front};

@@ -8,8 +8,10 @@
 //!   daemons that left their group included (pid_namespaces(7)); and it ends when layerlab does, however that
 //!   happens (`PR_SET_PDEATHSIG`).
 
+use super::control::Doors;
 use super::error::{HostError, Step};
 use super::netns::{LIMIT, Namespace, Steps};
+use super::signal;
 use super::terminal::Terminal;
 use crate::model::{Exit, Side};
 use rustix::mount::{self, MountFlags, MountPropagationFlags, UnmountFlags};
@@ -20,6 +22,7 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -38,6 +41,7 @@ pub struct Home {
     thread: Option<JoinHandle<()>>,
     first: Pid,
     named: bool,
+    doors: Arc<Doors>,
 }
 
 /// A program that was started. It is ended with its [`Home`].
@@ -77,12 +81,19 @@ impl Home {
             }
         })?;
         let (first, named) = ready.recv_timeout(LIMIT).map_err(|_| steps.too_slow())??;
-        Ok(Home { steps, jobs: Some(jobs), thread: Some(thread), first, named })
+        let doors = steps.run(Step::OpenNamespace, || Doors::of(first.as_raw_nonzero().get()))?;
+        let doors = Arc::new(doors);
+        Ok(Home { steps, jobs: Some(jobs), thread: Some(thread), first, named, doors })
     }
 
     /// Whether the hosts' names can be resolved: not where the machine has no `/etc/hosts` to lay one over.
     pub fn is_named(&self) -> bool {
         self.named
+    }
+
+    /// The way in for a process from outside.
+    pub fn doors(&self) -> Arc<Doors> {
+        self.doors.clone()
     }
 
     /// Starts a program in a process group of its own; with `terminal` that is the terminal's foreground.
@@ -190,14 +201,6 @@ impl Running {
     pub fn reap(self) -> Option<Exit> {
         wait(self.pid)
     }
-
-    /// Makes its group the terminal's foreground.
-    ///
-    /// # Errors
-    /// Those of tcsetpgrp(3).
-    pub fn take(self, terminal: &Terminal) -> io::Result<()> {
-        terminal.give(self.pid)
-    }
 }
 
 fn wait(pid: Pid) -> Option<Exit> {
@@ -261,7 +264,7 @@ fn own_surroundings() -> io::Result<()> {
 
 /// Lets programs of an ordinary user keep, inside this host's network alone, what tcpdump and ip need. (For
 /// root exec() keeps everything.) Where that is refused they go without.
-fn keep_network_capabilities() {
+pub(super) fn keep_network_capabilities() {
     let network = CapabilitySet::NET_RAW | CapabilitySet::NET_ADMIN;
     let Ok(mut sets) = rustix::thread::capabilities(None) else { return };
     sets.inheritable |= network & sets.permitted;
@@ -270,4 +273,47 @@ fn keep_network_capabilities() {
             let _ = rustix::thread::configure_capability_in_ambient_set(one, true);
         }
     }
+}
+
+/// Stops this process because its program in the foreground was stopped (Ctrl-Z), so that the shell notices;
+/// when the shell continues it, so is the program.
+pub fn stop_together(running: Running, terminal: &mut Option<Terminal>) {
+    if let Some(terminal) = terminal {
+        terminal.take_back(false);
+    }
+    signal::stop_here();
+    *terminal = Terminal::of_stdin();
+    if let Some(terminal) = terminal {
+        // A terminal that went away meanwhile is the program's to notice.
+        let _ = terminal.give(running.pid);
+    }
+    running.signal(libc::SIGCONT);
+}
+
+/// Runs a command from the calling thread, whose namespaces it gets, in the terminal's foreground where there is
+/// one, and waits for its end. It does not outlive this process.
+///
+/// # Errors
+/// Those of starting it.
+#[allow(unsafe_code)]
+pub fn run_in_front(mut command: Command) -> io::Result<Exit> {
+    // SAFETY: a system call without pointers, between fork and exec.
+    unsafe {
+        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGHUP) {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        });
+    }
+    let mut terminal = Terminal::of_stdin();
+    let running = spawn(command, terminal.is_some())?;
+    while running.wait_for_change() == Change::Stopped {
+        if Terminal::is_stdin() {
+            stop_together(running, &mut terminal);
+        }
+    }
+    let exit = running.reap().ok_or_else(|| io::Error::other("its end was lost"))?;
+    if let Some(terminal) = &terminal {
+        terminal.take_back(matches!(exit, Exit::Signal(_)));
+    }
+    Ok(exit)
 }

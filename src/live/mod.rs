@@ -21,6 +21,8 @@ pub mod private;
 pub mod programs;
 #[cfg(target_os = "linux")]
 mod pump;
+#[cfg(target_os = "linux")]
+mod rewire;
 pub mod send;
 pub mod serve;
 pub mod setup;

@@ -4,15 +4,16 @@ use super::calls::Program;
 use super::echo::{Ending, Experiment, cues};
 use super::middle::Middle;
 use super::pump::{Pump, Stopper, Totals, failed};
+use super::rewire::{Order, Rewire};
 use super::setup::{Finished, RunError, Setup, describe};
 use super::stage::{Emitter, Played, Stage};
 use crate::host::{Addressing, Clock, PrivateNetwork, connections_closing, tcp_sockets};
-use crate::model::{Outcome, Run, Side, Sink, TcpState};
-use crate::wire::Wire;
+use crate::model::{Backend, Outcome, Run, Side, Sink, TcpState};
+use crate::wire::{Patch, Spec, SpecError, Wire};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
@@ -65,6 +66,25 @@ pub(super) struct Scene<'a> {
     pub(super) network: &'a PrivateNetwork,
     pub(super) emitter: Emitter,
     pub(super) run: &'a Run,
+    pub(super) rewirer: Rewirer,
+}
+
+/// Changes the wire of a run from outside of it.
+#[derive(Clone)]
+pub(super) struct Rewirer {
+    orders: Sender<Order>,
+    stopper: Stopper,
+}
+
+impl Rewirer {
+    /// Makes the change, where there is one, from the next frame on, and gives the whole wire's words; `None`
+    /// when the run is over.
+    pub(super) fn set(&self, patch: Option<Patch>) -> Option<Result<String, SpecError>> {
+        let (reply, outcome) = sync_channel(1);
+        self.orders.send(Order { patch, reply }).ok()?;
+        self.stopper.wake();
+        outcome.recv_timeout(Duration::from_secs(2)).ok()
+    }
 }
 
 /// What the director of a run may look at.
@@ -106,7 +126,9 @@ where
         network.take_ports().ok_or_else(|| failed("taking its ports")(io::ErrorKind::ResourceBusy.into()))?;
     let middle = Middle::new(network.addressing());
     let wire = Wire::new(&setup.wire, setup.seed);
-    let (pump, stopper, totals) = Pump::new(ports, wire, middle, emitter.clone(), clock)?;
+    let superframes = setup.topology.offload && network.backend() == Backend::Tap;
+    let (rewire, orders) = Rewire::new(&setup.later, superframes);
+    let (pump, stopper, totals) = Pump::new(ports, wire, middle, rewire, emitter.clone(), clock)?;
     let (tell_ready, ready) = channel();
     let pumping = thread::Builder::new()
         .name("wire".to_owned())
@@ -118,10 +140,12 @@ where
         return Err(failed("starting")(io::ErrorKind::Other.into()));
     }
     let last_words = emitter.clone();
-    let wait = begin(&Scene { network: &network, emitter, run: &described })?;
+    let rewirer = Rewirer { orders, stopper: stopper.clone() };
+    let wait = begin(&Scene { network: &network, emitter, run: &described, rewirer })?;
     // Watches for the end while this thread tells: the emitters of the programs and of the pump are all
     // gone when it is done, and that ends the stage.
-    let longest = setup.wire.longest_delay();
+    let states = setup.wire.states(&setup.later).unwrap_or_default();
+    let longest = states.iter().map(Spec::longest_delay).max().unwrap_or_default();
     let directing = {
         let (stopper, totals) = (stopper.clone(), totals.clone());
         thread::Builder::new()

@@ -9,6 +9,7 @@ mod superframe;
 
 use super::middle::{Met, Middle};
 use super::parcel::{Leaving, Parcel};
+use super::rewire::Rewire;
 use super::setup::RunError;
 use super::stage::Emitter;
 use crate::host::signal;
@@ -112,6 +113,11 @@ impl Stopper {
     /// Ends the pump's loop.
     pub(super) fn stop(&self) {
         self.stop.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// Lets it look at what it has to do.
+    pub(super) fn wake(&self) {
         // It can only fail when the pump is gone already.
         let _ = self.waker.wake();
     }
@@ -126,6 +132,7 @@ pub(super) struct Pump {
     leaving: [Option<Leaving>; 2],
     wire: Wire<Parcel>,
     middle: Middle,
+    rewire: Rewire,
     emitter: Emitter,
     clock: Clock,
     poll: Poll,
@@ -149,6 +156,7 @@ impl Pump {
         ports: [Port; 2],
         wire: Wire<Parcel>,
         middle: Middle,
+        rewire: Rewire,
         emitter: Emitter,
         clock: Clock,
     ) -> Result<(Pump, Stopper, Arc<Totals>), RunError> {
@@ -176,6 +184,7 @@ impl Pump {
             leaving: Default::default(),
             wire,
             middle,
+            rewire,
             emitter,
             clock,
             poll,
@@ -199,6 +208,7 @@ impl Pump {
         // Whoever started this may have gone already; then the stop flag says so too.
         let _ = ready.send(());
         while !self.stop.load(Relaxed) {
+            self.rewire.make(self.clock.now(), &mut self.wire, &self.emitter);
             changed = self.tell_changes(changed);
             for direction in Direction::BOTH {
                 self.read(direction, &mut buffer)?;
@@ -386,7 +396,7 @@ impl Pump {
         let waiting = self.backlog.each_ref().map(|b| b.len() as u64);
         self.totals.held.store(held.iter().chain(&waiting).sum(), Relaxed);
         let change = self.wire.rules().next_change(changed).map(|(when, _)| when);
-        let deadline = self.wire.deadline().into_iter().chain(change).min();
+        let deadline = [self.wire.deadline(), change, self.rewire.next()].into_iter().flatten().min();
         if let Some(deadline) = deadline {
             let now = self.clock.now();
             if deadline <= now + SPIN {

@@ -3,7 +3,7 @@
 use super::echo::Ending;
 use crate::host::{Clock, HostError, Topology};
 use crate::model::{Backend, Endpoint, Outcome, Run, Side};
-use crate::wire::Spec;
+use crate::wire::{Later, Spec};
 use std::io;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -48,6 +48,8 @@ pub struct Setup {
     pub topology: Topology,
     /// The wire between them.
     pub wire: Spec,
+    /// How the wire changes meanwhile.
+    pub later: Vec<Later>,
     /// From which every random decision derives.
     pub seed: u64,
     /// The server's port.
@@ -87,11 +89,19 @@ pub(super) fn describe(setup: &Setup, clock: &Clock) -> Run {
         system: setup.system.clone(),
         seed: setup.seed,
         backend: Backend::Loopback,
-        wire: setup.wire.to_string(),
+        wire: words(setup),
         mtu: setup.topology.mtu,
         routers: setup.topology.routers,
         client: endpoint(Side::Client),
         server: endpoint(Side::Server),
         epoch_unix_ns: clock.epoch_unix_ns(),
     }
+}
+
+/// The wire's words, and those of its changes.
+fn words(setup: &Setup) -> String {
+    let later = setup.later.iter().map(ToString::to_string);
+    let all: Vec<String> =
+        [setup.wire.to_string()].into_iter().chain(later).filter(|w| !w.is_empty()).collect();
+    all.join(" ")
 }

@@ -11,7 +11,7 @@ use crate::model::{
     Sink, Time, What, WireChange, WireFrame,
 };
 #[cfg(target_os = "linux")]
-use crate::model::{Side, TcpSocket};
+use crate::model::{Side, TcpSocket, WireSet};
 use bytes::Bytes;
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
@@ -176,6 +176,25 @@ impl Emitter {
                 heading: Heading::Toward(direction),
                 protocol: Protocol::Wire,
                 what: What::Wire(change),
+                bytes: None,
+                evidence: Evidence::Ledger,
+                cite: None,
+            })));
+        }
+    }
+
+    /// What the wire is asked to do was changed.
+    #[cfg(target_os = "linux")]
+    pub(super) fn wire_set(&self, at: Time, set: WireSet) {
+        if self.listening {
+            self.put(Item::Event(Box::new(Event {
+                id: self.next_id(),
+                cause: None,
+                at,
+                place: Place::Wire,
+                heading: Heading::Local,
+                protocol: Protocol::Wire,
+                what: What::WireSet(Box::new(set)),
                 bytes: None,
                 evidence: Evidence::Ledger,
                 cite: None,

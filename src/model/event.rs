@@ -55,6 +55,17 @@ pub enum WireChange {
     Restored,
 }
 
+/// The wire was given other words while it carried.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WireSet {
+    /// What was said anew: `loss=30% delay=5ms`.
+    pub words: String,
+    /// The whole wire from now on, in the words of the options; empty for one that does nothing.
+    pub wire: String,
+    /// Why it was not done, where it was not.
+    pub refused: Option<String>,
+}
+
 /// What happened: closed, typed facts, never prose.
 #[derive(Clone, PartialEq, Debug)]
 pub enum What {
@@ -84,6 +95,8 @@ pub enum What {
     Fate(Box<Row>),
     /// The wire itself changed.
     Wire(WireChange),
+    /// What the wire is asked to do changed.
+    WireSet(Box<WireSet>),
     /// The connections that a host's kernel still holds, programs or no (`/proc/net/tcp`); listeners left
     /// out.
     Connections(Vec<TcpSocket>),

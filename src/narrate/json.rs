@@ -209,6 +209,14 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
                 .collect();
             put(&mut o, "connections", left);
         }
+        What::WireSet(set) => {
+            put(&mut o, "what", "wire_set");
+            put(&mut o, "set", set.words.as_str());
+            match &set.refused {
+                None => put(&mut o, "wire", set.wire.as_str()),
+                Some(why) => put(&mut o, "refused", why.as_str()),
+            }
+        }
         What::Wire(change) => {
             put(&mut o, "what", "wire");
             put(

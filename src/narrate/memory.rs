@@ -210,7 +210,7 @@ impl Memory {
                     self.learn_return(event.at, side, *fd, call, result);
                 }
             }
-            What::Called { .. } | What::Wire(_) | What::Connections(_) => {}
+            What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) => {}
         }
     }
 

@@ -87,7 +87,7 @@ impl<W: Write> Timeline<W> {
         let alarm = match &event.what {
             What::Fate(row) => row.fate.is_remarkable(),
             What::Returned { result, .. } => result.is_err(),
-            What::Wire(_) => true,
+            What::Wire(_) | What::WireSet(_) => true,
             What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
         };
         // A call's own page in the manual has its name: the line says it already.
@@ -306,7 +306,7 @@ impl<W: Write> Timeline<W> {
                 }
                 self.print(&block)
             }
-            What::Wire(_) | What::Connections(_) => {
+            What::Wire(_) | What::WireSet(_) | What::Connections(_) => {
                 if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }

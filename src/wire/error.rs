@@ -197,6 +197,15 @@ pub enum SpecError {
         /// The nearest that exists.
         suggestion: Suggestion,
     },
+    /// A wire that carries superframes would move frames apart.
+    #[error(
+        "this network carries superframes, which a rate, jitter or another order would make untrue: start it with \
+         --offload off, or with a --name"
+    )]
+    Superframes,
+    /// A change that changes nothing.
+    #[error("nothing is said about what changes: write a word of the wire, such as loss=20%")]
+    NothingChanged,
     /// The line ended where a value was due.
     #[error("{option} needs a value: write {option} {}", .option.word.value_name().unwrap_or(""))]
     MissingValue {

@@ -4,7 +4,7 @@ use super::dice::{Dice, Kin, Purpose};
 use super::error::SpecError;
 use super::loss::LossState;
 use super::queue::Queue;
-use super::script::{Asked, Scripts};
+use super::script::{Asked, Script, Scripts};
 use super::spec::{DirectionSpec, ReorderBy, Spec};
 use super::words::Change;
 use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, WireChange};
@@ -58,6 +58,8 @@ pub struct Settled {
 pub struct Judge {
     lanes: [Lane; 2],
     scripts: Scripts,
+    /// The same scripts as they were typed.
+    added: Vec<Script>,
     frames: u64,
     cap: LineCap,
 }
@@ -121,7 +123,7 @@ impl Judge {
     pub fn new(spec: &Spec, seed: u64) -> Judge {
         let scripts = Scripts::new(&spec.scripts);
         let lanes = Direction::BOTH.map(|d| Lane::new(d, spec.direction(d).clone(), seed, &scripts));
-        Judge { lanes, scripts, frames: 0, cap: LineCap::default() }
+        Judge { lanes, scripts, added: spec.scripts.clone(), frames: 0, cap: LineCap::default() }
     }
 
     /// Replaces the delay line's bounds.
@@ -204,13 +206,26 @@ impl Judge {
     /// # Errors
     /// When the change doesn't go with the rest of the direction's spec; nothing is changed then.
     pub fn set(&mut self, direction: Option<Direction>, change: &Change) -> Result<(), SpecError> {
+        self.set_all(&[(direction, change.clone())])
+    }
+
+    /// Makes several changes as one, as [`Judge::set`] makes each.
+    ///
+    /// # Errors
+    /// When what they make doesn't go together; nothing is changed then.
+    pub fn set_all(&mut self, changes: &[(Option<Direction>, Change)]) -> Result<(), SpecError> {
         let mut specs = self.lanes.each_ref().map(|l| l.spec.clone());
-        for d in Direction::BOTH.into_iter().filter(|d| direction.is_none_or(|only| only == *d)) {
-            specs[d.index()].apply(change);
-            specs[d.index()].check(d)?;
+        for (direction, change) in changes {
+            for d in Direction::BOTH.into_iter().filter(|d| direction.is_none_or(|only| only == *d)) {
+                specs[d.index()].apply(change);
+            }
         }
-        if let Change::Script(script) = change {
-            self.scripts.add(script.clone());
+        Direction::BOTH.into_iter().try_for_each(|d| specs[d.index()].check(d))?;
+        for (_, change) in changes {
+            if let Change::Script(script) = change {
+                self.scripts.add(script.clone());
+                self.added.push(script.clone());
+            }
         }
         for (lane, spec) in self.lanes.iter_mut().zip(specs) {
             if lane.spec.loss != spec.loss {
@@ -245,6 +260,12 @@ impl Judge {
         let next = self.lanes.each_ref().map(|l| l.spec.cuts.next(after.since(Time::ZERO)));
         let at = next.iter().flatten().map(|(at, _)| *at).min()?;
         Some((Time::ZERO + at, next.map(|n| n.filter(|(t, _)| *t == at).map(|(_, change)| change))))
+    }
+
+    /// What the wire is asked to do now, scripts that were added included.
+    pub fn asked(&self) -> Spec {
+        let directions = self.lanes.each_ref().map(|lane| lane.spec.clone());
+        Spec { directions, scripts: self.added.clone() }
     }
 
     /// What a direction is asked to do now.

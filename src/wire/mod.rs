@@ -17,6 +17,8 @@ mod error;
 mod fate;
 mod line;
 mod loss;
+mod patch;
+mod presets;
 mod queue;
 mod script;
 mod spec;
@@ -26,6 +28,8 @@ mod words;
 pub use error::{DirectionName, OptionName, SpecError, Suggestion, ValueError};
 pub use fate::{Counts, Judge, LineCap, SWAP_HOLD, Settled};
 pub use line::{Arrival, Frame, Wire};
+pub use patch::{Later, Patch};
+pub use presets::Preset;
 pub use script::{Action, Script, Selector};
 pub use spec::{
     DEFAULT_LIMIT, DirectionSpec, Distribution, Gemodel, Jitter, Keying, Loss, MAX_LIMIT, MAX_MTU, MIN_MTU,

@@ -128,7 +128,7 @@ impl Word {
 
 impl OptionName {
     /// `loss`, `--loss`, `--to-server-loss`.
-    fn parse(got: &str) -> Result<OptionName, SpecError> {
+    pub(super) fn parse(got: &str) -> Result<OptionName, SpecError> {
         let name = got.strip_prefix("--").unwrap_or(got);
         let find = |name: &str| Word::ALL.into_iter().find(|w| w.name() == name);
         let alone = Direction::BOTH.into_iter().find_map(|d| {
@@ -251,7 +251,14 @@ impl Spec {
     pub fn from_options<'a>(
         options: impl IntoIterator<Item = (Option<Direction>, Word, &'a str)>,
     ) -> Result<Spec, SpecError> {
-        let mut spec = Spec::default();
+        Spec::from_options_on(Spec::default(), options)
+    }
+
+    /// The same on top of a wire that has words already: what is said now outdoes them.
+    pub fn from_options_on<'a>(
+        mut spec: Spec,
+        options: impl IntoIterator<Item = (Option<Direction>, Word, &'a str)>,
+    ) -> Result<Spec, SpecError> {
         let mut seen = Vec::new();
         let mut alone = Vec::new();
         for (direction, word, value) in options {

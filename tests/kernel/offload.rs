@@ -215,6 +215,7 @@ impl Sink for Heard {
 fn transfer(offload: bool, octets: usize, words: &[(Word, &str)]) -> Result<Heard, libtest_mimic::Failed> {
     let experiment = Transfer { octets, whole: Arc::default() };
     let setup = Setup {
+        later: Vec::new(),
         command: "test".to_owned(),
         system: String::new(),
         topology: topology(offload),
@@ -288,6 +289,7 @@ fn delayed() -> Outcome {
     // A flipped bit makes a checksum wrong, as it should: so nobody listens here, and TCP is the judge.
     let experiment = Transfer { octets: 20_000_000, whole: Arc::default() };
     let setup = Setup {
+        later: Vec::new(),
         command: "test".to_owned(),
         system: String::new(),
         topology: topology(true),

@@ -124,7 +124,7 @@ fn network(args: &LossArgs) -> anyhow::Result<NetArgs> {
         sysctl: args.sysctl.clone(),
         // Every frame is listened to, so `auto` is `off`.
         offload: OffloadArg::Auto,
-        impairments: Impairments(spec),
+        impairments: Impairments(spec, args.impairments.1.clone()),
         capture: CaptureArgs { file: None, vantage: VantageArg::Client },
         place,
         why: None,

@@ -1,6 +1,7 @@
 //! What is typed after `layerlab wire`.
 
-use crate::cli::args::{NetArgs, ShowArgs, duration};
+use crate::cli::args::{NetArgs, ShowArgs, SideArg, duration};
+use crate::cli::impair::PatchArgs;
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +13,72 @@ pub(crate) enum WireCommand {
     /// Run any two programs on two private hosts, with the wire between them
     #[command(after_help = RUN)]
     Run(Box<RunArgs>),
+    /// A shell on a host of a running network; where none runs, of a new one
+    #[command(after_help = SHELL)]
+    Shell(Box<ShellArgs>),
+    /// Change the wire of a running network, from the next frame on
+    #[command(after_help = SET)]
+    Set(Box<SetArgs>),
+    /// The networks that run, with their wires
+    List(ListArgs),
+}
+
+const SHELL: &str = "Examples:
+  layerlab wire shell server --loss 5%         starts a network, with this wire
+  layerlab wire shell client                   in another terminal: joins it
+  layerlab wire shell client -- ping -c 3 server
+
+In the shell: ping server, python3 -m http.server, tcpdump -i eth0, ip address. A network ends with the shell
+or the run that started it, and whatever runs on its hosts ends then.";
+
+const SET: &str = "Examples:
+  layerlab wire set --loss 20%
+  layerlab wire set lab1 --to-server-loss 20% --delay 80ms
+  layerlab wire set lab1 --cut                 and then: layerlab wire set lab1 --restore
+  layerlab wire set lab1 --loss none --rate none
+
+What is not named stays as it is. The change is told in the run's own story and capture.";
+
+/// Options of `wire shell`.
+#[derive(Args, Debug)]
+pub(crate) struct ShellArgs {
+    /// Which host
+    #[arg(value_enum, value_name = "HOST")]
+    pub(crate) side: SideArg,
+    /// A command instead of $SHELL, word by word
+    #[arg(last = true, value_name = "WORDS", value_hint = ValueHint::CommandWithArguments)]
+    pub(crate) words: Vec<OsString>,
+    /// The network to join, or the name of a new one
+    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    pub(crate) name: Option<String>,
+    /// Start a new network, even where one runs
+    #[arg(long, help_heading = "Network")]
+    pub(crate) new: bool,
+    #[command(flatten)]
+    pub(crate) net: NetArgs,
+    /// Say nothing about the wire
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+}
+
+/// Options of `wire set`.
+#[derive(Args, Debug)]
+pub(crate) struct SetArgs {
+    /// The network; the only one that runs, when not given
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) patch: PatchArgs,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `wire list`.
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 const RUN: &str = "Examples:
@@ -54,6 +121,9 @@ pub(crate) struct RunArgs {
     /// End both programs after this long
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "Programs")]
     pub(crate) timeout: Option<Duration>,
+    /// The network's name, for `wire shell`, `wire set` and `wire list` [default: wire1, wire2 ...]
+    #[arg(long, value_name = "NAME", help_heading = "Network")]
+    pub(crate) name: Option<String>,
     /// Tell every frame and its fate on standard error (as --json does, in JSON)
     #[arg(long = "show", help_heading = "Output")]
     pub(crate) tell: bool,

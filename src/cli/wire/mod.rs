@@ -1,20 +1,23 @@
 //! `layerlab wire ...`: programs of yours on the two hosts.
 
 mod args;
+mod running;
 
-use super::args::NetArg;
+use super::args::{NetArg, NetArgs, OffloadArg, ShowArgs, SideArg};
 use super::exit::{Answer, Usage};
 use super::listeners::Listeners;
 use super::plan;
 use super::run::note;
 use super::why::Overheard;
+use crate::host::control::{Control, ControlError};
 use crate::live::programs::{self, Ended, Hear, Hearers, Programs};
 use crate::live::setup::RunError;
 use crate::model::{Event, Flow, Outcome, Run, Sink, WireFrame};
 use crate::narrate::{program_note, wire_summary};
 use anyhow::Context;
-pub(crate) use args::{RunArgs, WireCommand};
-use std::ffi::OsString;
+pub(crate) use args::WireCommand;
+use args::{RunArgs, ShellArgs};
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, IsTerminal, LineWriter, Write};
 
@@ -28,7 +31,37 @@ const NOT_EXECUTABLE: u8 = 126;
 pub(crate) fn wire(command: &WireCommand) -> anyhow::Result<Answer> {
     match command {
         WireCommand::Run(args) => run(args),
+        WireCommand::Shell(args) => shell(args),
+        WireCommand::Set(args) => running::set(args),
+        WireCommand::List(args) => running::list(args),
     }
+}
+
+/// A shell on a host: of a running network, or of a new one whose other host is empty.
+fn shell(args: &ShellArgs) -> anyhow::Result<Answer> {
+    let words = match args.words.as_slice() {
+        [] => {
+            vec![std::env::var_os("SHELL").filter(|shell| !shell.is_empty()).unwrap_or_else(|| "sh".into())]
+        }
+        words => words.to_vec(),
+    };
+    if let Some(name) = running::to_join(args)? {
+        if !args.net.impairments.0.is_transparent() || !args.net.impairments.1.is_empty() {
+            return Err(Usage(format!(
+                "{name} is running already: change its wire with `layerlab wire set {name}`, or start another \
+                 network with --new"
+            ))
+            .into());
+        }
+        return running::join(&name, args.side, &words);
+    }
+    let mut programs = Programs::default();
+    match args.side {
+        SideArg::Client => programs.client = Some(words),
+        SideArg::Server => programs.server = Some(words),
+    }
+    let show = ShowArgs { quiet: args.quiet, ..ShowArgs::silent() };
+    perform(&programs, &args.net, args.name.as_deref(), &show, None, true)
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<Answer> {
@@ -37,26 +70,44 @@ fn run(args: &RunArgs) -> anyhow::Result<Answer> {
             Usage("--step needs the keyboard, which is the client's here: leave it out".into()).into()
         );
     }
-    if args.net.place.net == NetArg::Loopback {
+    let asked = programs_of(args);
+    perform(&asked, &args.net, args.name.as_deref(), &args.show, log(args)?, args.name.is_some())
+}
+
+/// Runs the programs, telling to `log` where there is one. Where the wire is there to be changed, `--offload auto`
+/// takes no superframes, which would stand in the way.
+fn perform(
+    asked: &Programs,
+    net: &NetArgs,
+    name: Option<&str>,
+    show: &ShowArgs,
+    log: Option<Box<dyn Write>>,
+    changeable: bool,
+) -> anyhow::Result<Answer> {
+    if net.place.net == NetArg::Loopback {
         return Err(Usage(
-            "wire run needs the private network: on loopback both programs would share one host, and a \
-             relay between them would drop octets that TCP has acknowledged already; leave out --net loopback"
+            "programs need the private network: on loopback both would share one host, and a relay between \
+             them would drop octets that TCP has acknowledged already; leave out --net loopback"
                 .into(),
         )
         .into());
     }
-    plan::check_offload(&args.net)?;
+    plan::check_offload(net)?;
+    let control = control(name)?;
     // Two programs of somebody's on the machine's own network are not what was asked for, so there is nothing
     // to fall back to.
     crate::host::enter().map_err(plan::cannot)?;
-    let mut listeners = Listeners::for_programs(&args.show, log(args)?, &args.net.capture)?;
-    let overheard = Overheard::of(&args.net)?;
+    let mut listeners = Listeners::for_programs(show, log, &net.capture)?;
+    let overheard = Overheard::of(net)?;
     if let Some(overheard) = &overheard {
         listeners.add(overheard.ear());
     }
-    let setup = plan::setup(&args.net, &plan::no_sockets(), &[], listeners.any());
-    let quiet = args.show.quiet;
-    if !quiet && args.net.place.seed.is_none() && !setup.wire.is_transparent() {
+    let mut setup = plan::setup(net, &plan::no_sockets(), &[], listeners.any());
+    if changeable && net.offload == OffloadArg::Auto {
+        setup.topology.offload = false;
+    }
+    let quiet = show.quiet;
+    if !quiet && net.place.seed.is_none() && !setup.wire.is_transparent() {
         note(&format!("seed {}", setup.seed))?;
     }
     let hearers = Hearers {
@@ -64,23 +115,44 @@ fn run(args: &RunArgs) -> anyhow::Result<Answer> {
         note: Box::new(move |what| drop((!quiet).then(|| note(&program_note(what))))),
         output: io::stderr().is_terminal().then(prefixed),
     };
-    let asked = programs_of(args);
     let mut sink = Steady(listeners.into_sink());
-    let (ended, outcome) =
-        programs::run(&asked, &setup, &mut sink, hearers).map_err(|error| match error {
-            RunError::Host(error) => plan::cannot(error),
-            error => error.into(),
-        })?;
+    let done = programs::run(asked, &setup, &mut sink, hearers, control);
+    let (ended, outcome) = done.map_err(|error| match error {
+        RunError::Host(error) => plan::cannot(error),
+        error => error.into(),
+    })?;
     if !quiet {
         note(wire_summary(&outcome).trim_end())?;
     }
     if let Some(overheard) = overheard {
-        overheard.tell(&args.show, true)?;
+        overheard.tell(show, true)?;
     }
     if let Some(failed) = &ended.failed {
         note(&failed.to_string())?;
     }
-    Ok(Answer::Program(status(&ended, &asked)))
+    Ok(Answer::Program(status(&ended, asked)))
+}
+
+/// The ear for `wire set` and the others. Without a name of its own a run does without it where it can't be had.
+fn control(name: Option<&str>) -> anyhow::Result<Option<Control>> {
+    match (Control::open(name), name) {
+        (Ok(control), _) => Ok(Some(control)),
+        (Err(_), None) => Ok(None),
+        (Err(error @ (ControlError::Name { .. } | ControlError::Taken { .. })), Some(_)) => {
+            Err(Usage(error.to_string()).into())
+        }
+        (Err(error), Some(_)) => Err(error.into()),
+    }
+}
+
+/// Says that a command cannot be started, with a shell's status for it.
+fn cannot_start(command: &OsStr, error: &io::Error) -> anyhow::Result<Answer> {
+    note(&format!("{} cannot be started: {error}", command.to_string_lossy()))?;
+    Ok(Answer::Program(start_status(error)))
+}
+
+fn start_status(error: &io::Error) -> u8 {
+    if error.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE }
 }
 
 fn programs_of(args: &RunArgs) -> Programs {
@@ -114,7 +186,7 @@ fn log(args: &RunArgs) -> anyhow::Result<Option<Box<dyn Write>>> {
 /// The status to end with: see the help.
 fn status(ended: &Ended, programs: &Programs) -> u8 {
     if let Some(failed) = &ended.failed {
-        return if failed.source.kind() == io::ErrorKind::NotFound { NOT_FOUND } else { NOT_EXECUTABLE };
+        return start_status(&failed.source);
     }
     match (ended.client, ended.server) {
         _ if ended.timed_out => TIMED_OUT,

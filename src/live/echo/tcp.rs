@@ -415,6 +415,7 @@ mod tests {
     fn sides_that_wait_for_each_other_give_up() {
         let message = crate::live::echo::Messages::new(&[], 1, Some(50_000_000), Duration::ZERO);
         let setup = Setup {
+            later: Vec::new(),
             command: String::new(),
             system: String::new(),
             topology: Topology::default(),

@@ -1,8 +1,9 @@
 //! Runs the programs: one thread that hears of their ends, of signals and of time.
 
-use super::{Ended, GRACE, Hearers, Programs, StartError};
+use super::{Control, Ended, GRACE, Hearers, Programs, StartError, asked};
 use crate::host::{
     Addressing, Change, Home, HostAddress, PrivateNetwork, Running, Terminal, listeners, signal,
+    stop_together,
 };
 use crate::host::{HostError, tcp_sockets};
 use crate::live::private::{Scene, Wings, conduct};
@@ -50,6 +51,7 @@ pub(super) fn run(
     setup: &Setup,
     sink: &mut dyn Sink,
     hearers: Hearers,
+    control: Option<Control>,
 ) -> Result<(Ended, Outcome), RunError> {
     let (outbox, inbox) = channel();
     let signals = outbox.clone();
@@ -58,6 +60,10 @@ pub(super) fn run(
     let never = AtomicBool::new(false);
     let (ended, outcome) = conduct(setup, sink, &never, |scene: &Scene<'_>| {
         let homes = homes(scene.network)?;
+        if let Some(control) = control {
+            asked::serve(control, scene.rewirer.clone(), &homes, scene.run)
+                .map_err(|source| RunError::Programs { step: "listening for questions", source })?;
+        }
         let mut director = Director {
             programs: programs.clone(),
             addresses: [scene.run.client.ip, scene.run.server.ip].map(|ip| ip.to_string()),
@@ -372,20 +378,11 @@ impl Director {
     /// The program that has the terminal was stopped (Ctrl-Z): this process stops too, so that the shell
     /// notices, and goes on with it.
     fn stop_with(&mut self, side: Side) {
-        if side != self.programs.lead() || !Terminal::is_stdin() {
-            return;
-        }
-        if let Some(terminal) = &self.terminal {
-            terminal.take_back(false);
-        }
-        signal::stop_here();
-        self.terminal = Terminal::of_stdin();
-        if let Some(running) = self.running[side as usize] {
-            if let Some(terminal) = &self.terminal {
-                // A terminal that went away meanwhile is the program's to notice.
-                let _ = running.take(terminal);
-            }
-            running.signal(signal_hook::consts::SIGCONT);
+        if let Some(running) = self.running[side as usize]
+            && side == self.programs.lead()
+            && Terminal::is_stdin()
+        {
+            stop_together(running, &mut self.terminal);
         }
     }
 }

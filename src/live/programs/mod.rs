@@ -5,9 +5,12 @@
 //! nothing that was started on the hosts is left.
 
 #[cfg(target_os = "linux")]
+mod asked;
+#[cfg(target_os = "linux")]
 mod director;
 
 use super::setup::{RunError, Setup};
+use crate::host::control::Control;
 use crate::model::{Exit, Outcome, ProgramNote, Side, Sink};
 use std::ffi::OsString;
 use std::io;
@@ -17,7 +20,7 @@ use std::time::Duration;
 pub const GRACE: Duration = Duration::from_secs(3);
 
 /// What to run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Programs {
     /// The server's command, its words.
     pub server: Option<Vec<OsString>>,
@@ -82,7 +85,8 @@ pub struct Ended {
     pub timed_out: bool,
 }
 
-/// Runs them. SIGINT, SIGTERM and SIGHUP are passed on from now on.
+/// Runs them. SIGINT, SIGTERM and SIGHUP are passed on from now on; through `control` others of this user may
+/// change the wire and come in.
 ///
 /// # Errors
 /// [`RunError`]. What becomes of the programs is no error here.
@@ -92,8 +96,9 @@ pub fn run(
     setup: &Setup,
     sink: &mut dyn Sink,
     hearers: Hearers,
+    control: Option<Control>,
 ) -> Result<(Ended, Outcome), RunError> {
-    director::run(programs, setup, sink, hearers)
+    director::run(programs, setup, sink, hearers, control)
 }
 
 /// Says that this system has no private network.
@@ -101,6 +106,12 @@ pub fn run(
 /// # Errors
 /// Always [`RunError::Host`].
 #[cfg(not(target_os = "linux"))]
-pub fn run(_: &Programs, setup: &Setup, _: &mut dyn Sink, _: Hearers) -> Result<(Ended, Outcome), RunError> {
+pub fn run(
+    _: &Programs,
+    setup: &Setup,
+    _: &mut dyn Sink,
+    _: Hearers,
+    _: Option<Control>,
+) -> Result<(Ended, Outcome), RunError> {
     match crate::host::PrivateNetwork::build(&setup.topology)? {}
 }

@@ -6,9 +6,10 @@ mod frame;
 
 use super::memory::Memory;
 use super::style::Glyphs;
+use super::text::safe;
 use crate::model::{
     Cite, Direction, Event, Evidence, Heading, Place, Protocol, Run, Side, TcpInfo, TcpSocket, TcpState,
-    What, WireChange,
+    What, WireChange, WireSet,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -140,6 +141,7 @@ impl Narrator {
             What::Frame(seen) => frame::seen(&mut draft, seen),
             What::Fate(row) => fate::row(&mut draft, row),
             What::Wire(change) => draft.wire(*change),
+            What::WireSet(set) => draft.wire_set(set),
             What::Connections(left) => draft.connections(left),
         };
         // What is not shown must not use up what is said only once.
@@ -154,7 +156,7 @@ impl Narrator {
         let notes = draft.notes;
         let page = match &event.what {
             What::Called { call, .. } | What::Returned { call, .. } => Some(call::page(call)),
-            What::Frame(_) | What::Fate(_) | What::Wire(_) | What::Connections(_) => None,
+            What::Frame(_) | What::Fate(_) | What::Wire(_) | What::WireSet(_) | What::Connections(_) => None,
         };
         // What says no more than the call's own page does gives way to what a note has.
         let own = event.cite.filter(|c| Some(*c) != page);
@@ -221,6 +223,22 @@ impl Draft<'_> {
                 format!("the wire is whole again{}", self.alone())
             }
         }
+    }
+
+    fn wire_set(&mut self, set: &WireSet) -> String {
+        let ascii = self.glyphs.ascii;
+        let words = safe(&set.words, ascii);
+        if let Some(why) = &set.refused {
+            return format!("the wire stays as it is, {words} can't be had: {}", safe(why, ascii));
+        }
+        self.meaning(
+            None,
+            match set.wire.as_str() {
+                "" => "from now on it passes everything at once".to_owned(),
+                wire => format!("from now on: {}", safe(wire, ascii)),
+            },
+        );
+        format!("the wire is set: {words}")
     }
 
     fn connections(&mut self, left: &[TcpSocket]) -> String {

@@ -318,6 +318,8 @@ fn what() -> BoxedStrategy<What> {
         4 => seen,
         3 => row,
         1 => prop_oneof![Just(WireChange::Cut), Just(WireChange::Restored)].prop_map(What::Wire),
+        1 => (".{0,40}", ".{0,40}", option::of(".{0,40}"))
+            .prop_map(|(words, wire, refused)| What::WireSet(Box::new(WireSet { words, wire, refused }))),
     ]
     .boxed()
 }

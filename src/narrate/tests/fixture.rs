@@ -63,7 +63,7 @@ impl Tale {
         let evidence = match &what {
             What::Called { .. } | What::Returned { .. } | What::Connections(_) => Evidence::Syscall,
             What::Frame(_) => Evidence::Frame,
-            What::Fate(_) | What::Wire(_) => Evidence::Ledger,
+            What::Fate(_) | What::Wire(_) | What::WireSet(_) => Evidence::Ledger,
         };
         let heading = match &what {
             What::Frame(s) => Heading::Toward(s.direction),

@@ -279,6 +279,14 @@ pub(super) fn everything() -> Vec<Event> {
         frame.bytes = Some(syn_octets());
     }
     t.push(50_000, None, Place::Wire, Protocol::Wire, What::Wire(WireChange::Cut));
+    for (words, wire, refused) in [
+        ("loss=30% delay=5ms", "--loss 30% --delay 5ms", None),
+        ("loss=0% delay=0ms", "", None),
+        ("cut", "", Some("the wire is cut already")),
+    ] {
+        let set = WireSet { words: words.into(), wire: wire.into(), refused: refused.map(str::to_owned) };
+        t.push(50_000, None, Place::Wire, Protocol::Wire, What::WireSet(Box::new(set)));
+    }
     let client = TcpSocket {
         local: "10.0.0.1:50000".parse().unwrap(),
         remote: "10.0.0.2:7".parse().unwrap(),

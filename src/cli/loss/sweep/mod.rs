@@ -286,7 +286,7 @@ fn run_cell(args: &SweepArgs, cell: Cell, stop: &AtomicBool) -> anyhow::Result<R
     for direction in &mut spec.directions {
         direction.dice = Keying::Data;
     }
-    net.impairments = Impairments(spec);
+    net.impairments = Impairments(spec, Vec::new());
     let names: Vec<String> = loss.cc.clone();
     let lanes = super::lanes(&loss, &names, &net.impairments.0);
     let (transport, haul) = lanes.into_iter().next().context("a run has one transport")?;
