@@ -31,7 +31,7 @@ pub(crate) struct SweepArgs {
     /// The number from which every run's seed derives (printed when not given)
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// Runs at the same time, each on a private network of its own [default: 2 for each core]
+    /// Runs at the same time, each on a private network of its own [default: 4 for each core]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroU16>,
     /// Begin without asking, however many runs it is

@@ -169,6 +169,7 @@ fn agree(args: &SweepArgs, left: &[Cell], all: u64, jobs: usize) -> anyhow::Resu
     // The handshake, the last message's way, and its acknowledgment's.
     let least = |cell: &Cell| args.every * args.messages + cell.delay * 4 + AROUND;
     let least = left.iter().map(least).sum::<Duration>() / u32::try_from(jobs).unwrap_or(1);
+    let least = least.max(Duration::from_secs(1));
     let runs = match left.len() as u64 {
         n if n == all => format!("{n} runs"),
         n => format!("{n} of {all} runs are left"),
@@ -189,10 +190,10 @@ fn agree(args: &SweepArgs, left: &[Cell], all: u64, jobs: usize) -> anyhow::Resu
     Err(Usage("nothing was run".to_owned()).into())
 }
 
-/// Runs that go side by side when nobody says how many. A run mostly waits for its own delays, so a core bears
-/// more than one.
+/// Runs that go side by side when nobody says how many. A run mostly waits for its own delays: with the load by
+/// default it keeps a core busy for a tenth of its time, at most.
 fn side_by_side() -> usize {
-    thread::available_parallelism().map_or(1, usize::from) * 2
+    thread::available_parallelism().map_or(1, usize::from) * 4
 }
 
 /// Where finished runs go.
