@@ -7,6 +7,7 @@ mod progress;
 pub(crate) use args::SweepArgs;
 
 use super::LossArgs;
+use crate::cli::args::BackendArg;
 use crate::cli::exit::{Answer, Usage};
 use crate::cli::impair::Impairments;
 use crate::cli::plan;
@@ -34,6 +35,8 @@ const MANY: u64 = 10_000;
 const MOST: u64 = 1_000_000;
 /// What building and ending a private network takes, about.
 const AROUND: Duration = Duration::from_millis(200);
+/// What `layerlab loss` waits when nobody says how long.
+const WAIT: Duration = Duration::from_secs(20);
 /// The rows that are kept beside a report.
 const ROWS: &str = "rows.jsonl";
 
@@ -130,10 +133,12 @@ fn same(args: &SweepArgs) -> Vec<String> {
         add("limit", limit.to_string());
     }
     args.sysctl.iter().for_each(|(name, value)| add("sysctl", format!("{name}={value}")));
-    if let Some(kind) = args.backend.to_possible_value() {
+    if let Some(kind) = args.backend.to_possible_value().filter(|_| args.backend != BackendArg::Auto) {
         add("backend", kind.get_name().to_owned());
     }
-    add("wait", ShowTime(args.wait).to_string());
+    if args.wait != WAIT {
+        add("wait", ShowTime(args.wait).to_string());
+    }
     words
 }
 
