@@ -7,6 +7,7 @@ use layerlab::live::echo::{Ending, Experiment, ServerCue};
 use layerlab::model::Side;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -15,9 +16,9 @@ use std::time::{Duration, Instant};
 /// Counters by their names in `TcpExt` and `Tcp`.
 pub(crate) type Counters = BTreeMap<String, u64>;
 
-#[allow(clippy::print_stderr)]
 pub(crate) fn say(text: &str) {
-    eprintln!("{text}");
+    // Nobody is left to be told when standard error is closed.
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// An experiment, and what each side's kernel counted while it ran.
