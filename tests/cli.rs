@@ -23,6 +23,8 @@ mod labs_loss;
 mod labs_tcp;
 #[path = "cli/labs_udp.rs"]
 mod labs_udp;
+#[path = "cli/newcomer.rs"]
+mod newcomer;
 #[path = "cli/output.rs"]
 mod output;
 #[path = "cli/refused.rs"]

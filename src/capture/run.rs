@@ -53,7 +53,7 @@ pub fn parse_run(comment: &str) -> Result<Run, MarkError> {
         version: pairs.need("version")?.to_owned(),
         system: pairs.need("system")?.to_owned(),
         seed: pairs.number("seed")?,
-        backend: [Backend::Tap, Backend::Veth, Backend::Loopback, Backend::Network]
+        backend: Backend::ALL
             .into_iter()
             .find(|b| b.name() == backend)
             .ok_or_else(|| MarkError::Value { key: "backend".to_owned(), got: backend.to_owned() })?,
@@ -92,7 +92,7 @@ mod tests {
             texts in (any::<String>(), any::<String>(), any::<String>(), any::<String>()),
             seed in any::<u64>(), mtu in any::<u32>(), routers in any::<u8>(), epoch_unix_ns in any::<u64>(),
             backend in prop_oneof![
-                Just(Backend::Tap), Just(Backend::Veth), Just(Backend::Loopback), Just(Backend::Network)
+                Just(Backend::Tap), Just(Backend::Veth), Just(Backend::Loopback), Just(Backend::OwnLoopback), Just(Backend::Network)
             ],
             client in any_endpoint(), server in any_endpoint(),
         ) {

@@ -276,6 +276,7 @@ pub(crate) struct CommonSocketArgs {
 
 /// Options of `tcp serve`.
 #[derive(Args, Debug)]
+#[command(mut_arg("bytes", |arg| arg.hide(true)), mut_arg("ledger", |arg| arg.hide(true)))]
 pub(crate) struct TcpServeArgs {
     /// Address to listen on; a bare port means 127.0.0.1
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "127.0.0.1:7000")]
@@ -307,6 +308,7 @@ pub(crate) struct TcpServeArgs {
 
 /// Options of `udp serve`.
 #[derive(Args, Debug)]
+#[command(mut_arg("bytes", |arg| arg.hide(true)), mut_arg("ledger", |arg| arg.hide(true)))]
 pub(crate) struct UdpServeArgs {
     /// Address to bind; a bare port means 127.0.0.1
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "127.0.0.1:7000")]
@@ -340,6 +342,7 @@ pub(crate) struct SendArgs {
 
 /// Options of `tcp send`.
 #[derive(Args, Debug)]
+#[command(mut_arg("bytes", |arg| arg.hide(true)), mut_arg("ledger", |arg| arg.hide(true)))]
 pub(crate) struct TcpSendArgs {
     #[command(flatten)]
     pub(crate) send: SendArgs,
@@ -353,6 +356,7 @@ pub(crate) struct TcpSendArgs {
 
 /// Options of `udp send`.
 #[derive(Args, Debug)]
+#[command(mut_arg("bytes", |arg| arg.hide(true)), mut_arg("ledger", |arg| arg.hide(true)))]
 pub(crate) struct UdpSendArgs {
     #[command(flatten)]
     pub(crate) send: SendArgs,
@@ -462,13 +466,13 @@ pub(crate) struct ShowArgs {
     /// Plain ASCII only
     #[arg(long, help_heading = "Output")]
     pub(crate) ascii: bool,
-    /// Wait for the space bar (or Enter) after each step
+    /// Wait for a key after each step: space or Enter the next, a all the rest, q the end
     #[arg(long, help_heading = "Output")]
     pub(crate) step: bool,
     /// Say nothing (a server: only where it listens, and what it did)
     #[arg(long, short, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Columns to write in
+    /// Columns to write in [default: the terminal's, at most 80]
     #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(60..=200))]
     pub(crate) width: Option<u16>,
 }

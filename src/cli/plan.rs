@@ -10,7 +10,7 @@ use crate::host::{HostError, entropy};
 use crate::live::echo::Messages;
 use crate::live::setup::Setup;
 use crate::model::{Backend, Side, Vantage};
-use crate::narrate::{Models, Style, TcpInfoShow};
+use crate::narrate::{MAX_WIDTH, MIN_WIDTH, Models, Style, TcpInfoShow};
 use crate::wire::Spec;
 use std::env;
 use std::io::{self, IsTerminal};
@@ -222,7 +222,7 @@ pub(crate) fn models(arg: ModelArg) -> Models {
 /// How sentences look on standard output, or on standard error when that is taken by a capture.
 pub(crate) fn style(show: &ShowArgs, to_stderr: bool) -> Style {
     Style {
-        width: show.width.map_or(80, usize::from),
+        width: width(show.width, to_stderr),
         ledger: show.ledger,
         verbose: show.verbose,
         bytes: show.bytes.is_some(),
@@ -236,6 +236,20 @@ pub(crate) fn style(show: &ShowArgs, to_stderr: bool) -> Style {
     }
 }
 
+/// Columns to write in: what was asked for, else the terminal's, but no more than a projector or a printed page takes.
+pub(crate) fn width(asked: Option<u16>, to_stderr: bool) -> usize {
+    if let Some(asked) = asked {
+        return asked.into();
+    }
+    let told = env::var("COLUMNS").ok().and_then(|columns| columns.trim().parse::<u16>().ok());
+    let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
+    let its = || if terminal { crossterm::terminal::size().ok().map(|(columns, _)| columns) } else { None };
+    match told.or_else(its) {
+        Some(columns) if columns > 0 => usize::from(columns).clamp(MIN_WIDTH, MAX_WIDTH),
+        _ => MAX_WIDTH,
+    }
+}
+
 /// How text looks where no run is shown.
 pub(crate) fn plain_style(color: ColorArg, ascii: bool, model: ModelArg, to_stderr: bool) -> Style {
     let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
@@ -245,7 +259,8 @@ pub(crate) fn plain_style(color: ColorArg, ascii: bool, model: ModelArg, to_stde
         color: match color {
             ColorArg::Always => true,
             ColorArg::Never => false,
-            ColorArg::Auto => terminal && !no_color,
+            // A terminal that says that it is dumb knows no escape sequences.
+            ColorArg::Auto => terminal && !no_color && env::var_os("TERM").is_none_or(|term| term != "dumb"),
         },
         models: models(model),
         ..Style::default()

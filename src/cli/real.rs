@@ -58,13 +58,29 @@ pub(crate) fn udp_serve(args: &UdpServeArgs) -> anyhow::Result<Answer> {
     )
 }
 
+/// On the real network there are no frames of ours to show.
+fn without_frames(show: &ShowArgs) -> anyhow::Result<()> {
+    let asked = if show.bytes.is_some() {
+        "--bytes"
+    } else if show.ledger {
+        "--ledger"
+    } else {
+        return Ok(());
+    };
+    Err(Usage(format!(
+        "{asked} is about frames, and a program on the real network sees none: use tcp echo or udp echo, or capture with \
+         Wireshark or tcpdump"
+    ))
+    .into())
+}
+
 fn mode(discard: bool) -> Mode {
     if discard { Mode::Discard } else { Mode::Echo }
 }
 
 /// How many octets of each call the listeners want.
 fn shown(show: &ShowArgs, all: usize) -> usize {
-    if show.json || show.bytes.is_some() { all } else { PREVIEW }
+    if show.json { all } else { PREVIEW }
 }
 
 fn address(text: &str) -> anyhow::Result<SocketAddr> {
@@ -82,6 +98,7 @@ fn serve<S>(
     told: impl FnOnce(&dyn Fn() -> Time, &mut dyn Sink, &AtomicBool, Ready<'_>) -> Result<S, ServeError>,
     words: impl FnOnce(&S) -> String,
 ) -> anyhow::Result<Answer> {
+    without_frames(show)?;
     let stop = interrupt()?;
     let mut announced = Ok(());
     // Whoever reads a closed pipe is gone: nobody will come to a port that nobody knows of.
@@ -229,6 +246,7 @@ fn sending(
     args: &SendArgs,
     run: impl FnOnce(Vec<SocketAddr>, Source, &Scene, &mut dyn Sink, &AtomicBool) -> Result<Report, SendError>,
 ) -> anyhow::Result<Answer> {
+    without_frames(&args.show)?;
     let (host, port) = host_and_port(&args.to)?;
     // Before Ctrl-C is caught: the resolver waits long, and looks at no flag.
     let to = send::resolve(host, port)?;

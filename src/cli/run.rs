@@ -1,7 +1,7 @@
 //! Runs an experiment where the plan says, with the listeners that were asked for.
 
 use super::args::{CommonSocketArgs, NetArgs, ShowArgs};
-use super::exit::Cannot;
+use super::exit::{Answer, Cannot, cut_short};
 use super::listeners::Listeners;
 use super::plan::{self, Ground};
 use super::why::Overheard;
@@ -11,7 +11,7 @@ use crate::live::echo::Experiment;
 use crate::live::setup::{Finished, RunError};
 use crate::live::{loopback, private};
 use crate::model::{Call, SocketOption};
-use crate::narrate::reason;
+use crate::narrate::{Failed, came_back, reason};
 use anyhow::Context;
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
@@ -77,6 +77,21 @@ fn refused(error: &CallError) -> Option<String> {
     let why = error.errno().and_then(|errno| reason(errno.name, None, &error.call));
     let why = why.map_or_else(|| error.source.to_string(), |why| why.meaning.to_owned());
     Some(format!("the kernel refuses {name} {value}: {why}"))
+}
+
+/// The answer of an echo experiment, and in one sentence why it is no, however little else is shown.
+pub(crate) fn echoed(finished: &Finished, asked: usize, about_failure: bool) -> anyhow::Result<Answer> {
+    let back = finished.client.echoed;
+    match cut_short(finished) {
+        Some(answer) => return Ok(answer),
+        None if about_failure || back == asked => return Ok(Answer::Yes),
+        None => {}
+    }
+    let first = finished.client.failures.first().or(finished.server.failures.first());
+    let failed =
+        first.map(|error| Failed { side: error.side, call: error.call.clone(), errno: error.errno() });
+    note(&came_back(back, asked, failed.as_ref(), &finished.outcome))?;
+    Ok(Answer::No)
 }
 
 /// A remark beside the run, on standard error.

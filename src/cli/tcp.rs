@@ -1,11 +1,10 @@
 //! `layerlab tcp ...`
 
 use super::args::{ReuseArg, SideArg, TcpEchoArgs, TcpSendArgs, TcpServeArgs};
-use super::exit::{Answer, Usage, cut_short};
+use super::exit::{Answer, Usage};
 use super::run::{self, Where};
 use super::{plan, real};
 use crate::live::calls::Setting;
-use crate::live::echo::Ending;
 use crate::live::echo::tcp::{Reuse, TcpEcho};
 use crate::model::Side;
 use std::time::Duration;
@@ -15,19 +14,18 @@ pub(crate) fn echo(args: &TcpEchoArgs) -> anyhow::Result<Answer> {
     let experiment = experiment(args)?;
     let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
     let finished = run::run(&experiment, &place)?;
-    Ok(cut_short(&finished).unwrap_or_else(|| answer(&experiment, &finished.client)))
+    let asked = experiment.messages.list.len() * experiment.clients;
+    run::echoed(&finished, asked, is_about_failure(&experiment))
 }
 
-/// Whether the run did what was asked: every message came back, or the failure that was asked for.
-fn answer(experiment: &TcpEcho, client: &Ending) -> Answer {
-    let about_failure = experiment.closed_port
+/// Whether it does what is asked though not every message comes back.
+fn is_about_failure(experiment: &TcpEcho) -> bool {
+    experiment.closed_port
         || experiment.absent_host
         || experiment.no_accept
         || experiment.no_read
         || experiment.send_after_close
-        || experiment.reset;
-    let whole = client.echoed == experiment.messages.list.len() * experiment.clients;
-    if about_failure || whole { Answer::Yes } else { Answer::No }
+        || experiment.reset
 }
 
 fn experiment(args: &TcpEchoArgs) -> anyhow::Result<TcpEcho> {

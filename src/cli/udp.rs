@@ -1,11 +1,10 @@
 //! `layerlab udp ...`
 
 use super::args::{UdpEchoArgs, UdpSendArgs, UdpServeArgs};
-use super::exit::{Answer, cut_short};
+use super::exit::Answer;
 use super::run::{self, Where};
 use super::{plan, real};
 use crate::live::calls::Setting;
-use crate::live::echo::Ending;
 use crate::live::echo::udp::UdpEcho;
 use std::time::Duration;
 
@@ -14,13 +13,8 @@ pub(crate) fn echo(args: &UdpEchoArgs) -> anyhow::Result<Answer> {
     let experiment = experiment(args);
     let place = Where { net: &args.net, show: &args.show, common: &args.common, sysctls: &[] };
     let finished = run::run(&experiment, &place)?;
-    Ok(cut_short(&finished).unwrap_or_else(|| answer(&experiment, &finished.client)))
-}
-
-fn answer(experiment: &UdpEcho, client: &Ending) -> Answer {
     let about_failure = experiment.closed_port || experiment.absent_host || experiment.no_reply;
-    let whole = client.echoed == experiment.messages.list.len();
-    if about_failure || whole { Answer::Yes } else { Answer::No }
+    run::echoed(&finished, experiment.messages.list.len(), about_failure)
 }
 
 fn experiment(args: &UdpEchoArgs) -> UdpEcho {

@@ -192,7 +192,7 @@ fn unavailable(survey: &Survey) -> Vec<Unavailable> {
     let better: &[Backend] = match survey.backend {
         Backend::Tap => &[],
         Backend::Veth => &[Backend::Tap],
-        Backend::Loopback | Backend::Network => &[Backend::Tap, Backend::Veth],
+        Backend::Loopback | Backend::OwnLoopback | Backend::Network => &[Backend::Tap, Backend::Veth],
     };
     let fails = |finding| match finding {
         Finding::Fails(errno) => Some(errno),

@@ -13,7 +13,10 @@ use bytes::Bytes;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, Read};
 use std::net::{Shutdown, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// How often a call that may be given up looks whether it should.
+const NAP: Duration = Duration::from_millis(20);
 
 /// A call of the socket interface failed: where, which, and why.
 #[derive(Debug, thiserror::Error)]
@@ -297,24 +300,48 @@ impl Traced {
         )
     }
 
-    /// `accept()`; the new socket has this one's patience.
+    /// `accept()` that waits until a connection comes, the patience is over, or `give_up` says that none will come: then
+    /// `None`, and the call is told as entered and never as returned. `give_up` is asked every 20 ms. The new socket has
+    /// this one's patience.
     ///
     /// # Errors
     /// [`CallError`], as for every call here.
-    pub fn accept(&self) -> Result<(Traced, SocketAddr), CallError> {
-        let patience = Some(self.program.patience);
-        let (socket, peer) = self.traced(
-            Call::Accept,
-            |s| {
-                let (socket, peer) = s.accept()?;
-                socket.set_read_timeout(patience)?;
-                socket.set_write_timeout(patience)?;
-                Ok((socket, inet(&peer)?))
-            },
-            |(socket, peer)| (Returned::Accepted { fd: descriptor(socket), peer: *peer }, None),
-        )?;
-        let fd = descriptor(&socket);
-        Ok((Traced { socket, fd, kind: self.kind, ipv6: self.ipv6, program: self.program.clone() }, peer))
+    pub fn accept_unless(
+        &self,
+        give_up: impl Fn() -> bool,
+    ) -> Result<Option<(Traced, SocketAddr)>, CallError> {
+        let patience = self.program.patience;
+        let call = Call::Accept;
+        let began = self.program.enter(Some(self.fd), &call);
+        let until = Instant::now() + patience;
+        let result = loop {
+            let over = give_up();
+            let left = until.saturating_duration_since(Instant::now());
+            // Zero would mean for ever to the kernel (socket(7), SO_RCVTIMEO).
+            let nap = left.clamp(Duration::from_millis(1), NAP);
+            match self.socket.set_read_timeout(Some(nap)).and_then(|()| self.socket.accept()) {
+                Err(error) if is_would_block(&error) && over => return Ok(None),
+                Err(error) if is_would_block(&error) && left > nap => {}
+                result => break result,
+            }
+        };
+        let result = result.and_then(|(socket, peer)| {
+            socket.set_read_timeout(Some(patience))?;
+            socket.set_write_timeout(Some(patience))?;
+            Ok((socket, inet(&peer)?))
+        });
+        let told =
+            result.as_ref().map(|(socket, peer)| Returned::Accepted { fd: descriptor(socket), peer: *peer });
+        let info = if self.program.emitter.listening() { self.tcp_info() } else { None };
+        self.program.leave(Some(self.fd), &call, began, told, info, None);
+        match result {
+            Ok((socket, peer)) => {
+                let fd = descriptor(&socket);
+                let (kind, ipv6, program) = (self.kind, self.ipv6, self.program.clone());
+                Ok(Some((Traced { socket, fd, kind, ipv6, program }, peer)))
+            }
+            Err(source) => Err(self.error(&call, source)),
+        }
     }
 
     /// `send()`; gives how many octets the kernel took.

@@ -28,7 +28,7 @@ pub fn run<E: Experiment>(
     let clock = Clock::start();
     let endpoint = Endpoint { ip: IpAddr::V4(Ipv4Addr::LOCALHOST), mac: None };
     let run = Run {
-        backend: Backend::Loopback,
+        backend: if own { Backend::OwnLoopback } else { Backend::Loopback },
         wire: String::new(),
         mtu: 65_536,
         routers: 0,

@@ -271,7 +271,8 @@ impl Stage {
             let hold = if self.heap.len() < CAPACITY { HOLD } else { Duration::ZERO };
             let ripe = if gone { Time::MAX } else { waiting.min(self.clock.now() - hold) };
             if self.release(ripe, sink)? == Flow::Stop {
-                return Ok(Played::Enough);
+                // A sink that waits for a key gives up when a signal comes.
+                return Ok(if stop.load(Relaxed) { Played::Stopped } else { Played::Enough });
             }
             if gone {
                 return Ok(Played::Whole);

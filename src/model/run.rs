@@ -15,17 +15,24 @@ pub enum Backend {
     Veth,
     /// The machine's loopback interface: no wire of ours, frames not seen.
     Loopback,
+    /// The loopback interface of a network namespace of the run's own: no wire of ours, but frames are seen.
+    OwnLoopback,
     /// The machine's own interfaces and whatever network is behind them: no wire of ours, frames not seen.
     Network,
 }
 
 impl Backend {
+    /// Every one.
+    pub const ALL: [Backend; 5] =
+        [Backend::Tap, Backend::Veth, Backend::Loopback, Backend::OwnLoopback, Backend::Network];
+
     /// `tap`, `veth`, `loopback` or `network`.
     pub const fn name(self) -> &'static str {
         match self {
             Backend::Tap => "tap",
             Backend::Veth => "veth",
             Backend::Loopback => "loopback",
+            Backend::OwnLoopback => "own_loopback",
             Backend::Network => "network",
         }
     }

@@ -50,6 +50,11 @@ fn where_it_runs(run: &Run) -> String {
             "loopback: this machine's own network, no wire of ours; what no frame shows is inferred"
                 .to_owned()
         }
+        Backend::OwnLoopback => {
+            "a loopback interface of its own, in a namespace that only this run is in: no wire of ours, no \
+             other program's ports"
+                .to_owned()
+        }
         Backend::Network => {
             "the real network, through this machine's own interfaces; no wire of ours; what no frame \
              shows is inferred"
@@ -96,7 +101,7 @@ pub(super) fn legend(style: &Style) -> String {
 }
 
 /// How it ended.
-pub(super) fn outcome(outcome: &Outcome, style: &Style) -> String {
+pub(super) fn outcome(outcome: &Outcome, stopped: bool, style: &Style) -> String {
     let arrow = style.glyphs().arrow;
     let both = |values: [String; 2]| {
         Direction::BOTH
@@ -105,12 +110,14 @@ pub(super) fn outcome(outcome: &Outcome, style: &Style) -> String {
     };
     let mut out = String::from("\n");
     let ended = match (outcome.interrupted, outcome.signal) {
+        (false, _) if stopped => "stopped at your key",
         (false, _) => "done",
         (true, None) => "interrupted",
         (true, Some(Interrupt::Int)) => "interrupted by SIGINT (Ctrl-C)",
         (true, Some(Interrupt::Term)) => "interrupted by SIGTERM",
     };
-    row(&mut out, "end", &format!("{ended} after {}", span(outcome.took)), style);
+    let unseen = if stopped { "; the hosts had not waited for your keys" } else { "" };
+    row(&mut out, "end", &format!("{ended} after {}{unseen}", span(outcome.took)), style);
     if outcome.frames != [0, 0] {
         let frames = [0, 1].map(|i| format!("{} ({})", outcome.frames[i], count(outcome.octets[i], "octet")));
         row(&mut out, "frames", &both(frames), style);

@@ -26,6 +26,7 @@ mod sentence;
 mod style;
 mod text;
 mod timeline;
+mod verdict;
 pub mod why;
 
 pub use bytes::bytes;
@@ -36,6 +37,7 @@ pub use sentence::{Narrator, Note, NoteKind, Sentence, sentence};
 pub use style::{Glyphs, Ink, MAX_WIDTH, MIN_WIDTH, Models, Style, TcpInfoShow};
 pub use text::{preview, safe};
 pub use timeline::{Step, Timeline};
+pub use verdict::{Failed, came_back};
 
 #[cfg(test)]
 mod tests;

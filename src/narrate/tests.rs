@@ -270,8 +270,10 @@ fn each_block_is_a_step_and_a_step_may_stop() {
     let stopped = tales::echo().events.iter().any(|e| sink.event(e).unwrap() == Flow::Stop);
     assert!(stopped);
     assert_eq!(left.get(), 0);
+    sink.finish(&Outcome::default()).unwrap();
     let text = String::from_utf8(sink.into_inner()).unwrap();
     assert_eq!(text.matches(" API ").count(), 3, "{text}");
+    assert!(text.contains("stopped at your key") && !text.contains("done"), "{text}");
 }
 
 #[test]

@@ -30,6 +30,8 @@ pub struct Timeline<W: Write> {
     infos: BTreeMap<(Side, i32), TcpInfo>,
     closed: bool,
     headed: bool,
+    /// Whoever steps through it has seen enough.
+    stopped: bool,
 }
 
 /// One event, ready to be laid out.
@@ -62,6 +64,7 @@ impl<W: Write> Timeline<W> {
             infos: BTreeMap::new(),
             closed: false,
             headed: false,
+            stopped: false,
         }
     }
 
@@ -172,10 +175,9 @@ impl<W: Write> Timeline<W> {
         if self.write(&text)? == Flow::Stop {
             return Ok(Flow::Stop);
         }
-        match &mut self.step {
-            Some(step) => step(),
-            None => Ok(Flow::Continue),
-        }
+        let flow = self.step.as_mut().map_or(Ok(Flow::Continue), |step| step())?;
+        self.stopped |= flow == Flow::Stop;
+        Ok(flow)
     }
 
     fn layout(&self, block: &Block) -> Vec<String> {
@@ -401,11 +403,13 @@ impl<W: Write> Sink for Timeline<W> {
     }
 
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
-        // Nobody is asked to step through what comes after the end.
+        // Nobody is asked to step through what comes after the end, nor shown what they did not ask for.
         self.step = None;
-        self.flush_frame()?;
-        self.flush_calls()?;
-        let text = heading::outcome(outcome, &self.style);
+        if !self.stopped {
+            self.flush_frame()?;
+            self.flush_calls()?;
+        }
+        let text = heading::outcome(outcome, self.stopped, &self.style);
         self.write(&text).map(|_| ())
     }
 }

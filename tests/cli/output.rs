@@ -65,7 +65,8 @@ fn every_run_is_json_lines_when_asked() {
     assert_eq!((&kinds[0], kinds.last().unwrap()), (&"run".into(), &"outcome".into()));
     // On loopback as well, where nothing but calls may be seen.
     let lab = Lab::run("tcp echo --net loopback --seed 9 one two", 0);
-    assert_eq!((&lab.run["backend"], &lab.run["seed"]), (&"loopback".into(), &9.into()));
+    assert!(["loopback", "own_loopback"].contains(&lab.run["backend"].as_str().unwrap()));
+    assert_eq!(lab.run["seed"], 9);
     assert_eq!(lab.gave("client", "send"), ["3", "3"]);
 }
 

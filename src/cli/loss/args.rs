@@ -81,7 +81,7 @@ pub(crate) struct LossShow {
     /// The scorecard alone
     #[arg(long, short, help_heading = "Output")]
     pub(crate) quiet: bool,
-    /// Columns to write in
+    /// Columns to write in [default: the terminal's, at most 80]
     #[arg(long, value_name = "N", help_heading = "Output", value_parser = clap::value_parser!(u16).range(60..=200))]
     pub(crate) width: Option<u16>,
 }

@@ -2,6 +2,7 @@
 
 use super::LossArgs;
 use crate::cli::args::{ColorArg, NetArgs};
+use crate::cli::plan;
 use crate::model::{Carried, Event, Fate, FrameId, Packet, TcpNote, What};
 use crate::narrate::loss::{self as words, Found, Kind, Late, Told};
 use crate::narrate::{Style, ladder};
@@ -34,7 +35,7 @@ impl Screen {
             ColorArg::Never => false,
             ColorArg::Auto => out.is_terminal() && !no_color,
         };
-        let width = args.show.width.map_or(80, usize::from);
+        let width = plan::width(args.show.width, false);
         let style = Style { width, ascii: args.show.ascii, color, ..Style::default() };
         Screen { look: Look { width, ascii: args.show.ascii }, style, out }
     }

@@ -129,7 +129,9 @@ impl Experiment for TcpEcho {
         thread::scope(|scope| {
             let mut conversations = Vec::new();
             for nth in 1..=self.clients {
-                let Some((connection, _)) = ending.note(listener.accept()) else { break };
+                // A client that failed before it connected leaves nobody to wait for.
+                let came = listener.accept_unless(|| cue.client_is_done());
+                let Some((connection, _)) = ending.note(came).flatten() else { break };
                 if nth == self.clients && self.clients == 1 {
                     self.serve(program, connection, cue, &mut ending);
                 } else {

@@ -31,7 +31,7 @@ impl Haul {
         let here = listener.bind(at)?;
         listener.listen(1)?;
         cue.ready(here);
-        let (connection, _) = listener.accept()?;
+        let Some((connection, _)) = listener.accept_unless(|| cue.client_is_done())? else { return Ok(()) };
         connection.nap(program.patience)?;
         let mut stream = BytesMut::new();
         let mut left = match self.work {

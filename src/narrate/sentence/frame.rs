@@ -142,13 +142,18 @@ fn checksum(draft: &mut Draft<'_>, what: &str, good: Option<bool>, cite: Cite) {
     if draft.ends.is_some_and(|ends| ends.wire) {
         let text = format!("{what} checksum bad: the receiver drops it in silence");
         draft.note(NoteKind::Why, Evidence::Frame, Some(cite), text);
+    } else if matches!(what, "TCP" | "UDP") && draft.ends.is_some_and(|ends| ends.loopback) {
+        // Linux leaves the sum to hardware that is not there (CHECKSUM_PARTIAL in include/linux/skbuff.h).
+        let text = "checksums of TCP and UDP are left out: nothing on loopback could damage a segment";
+        if draft.said.insert("checksum left out") {
+            draft.note(NoteKind::Kernel, Evidence::Inferred, Some(cite), format!("inferred: {text}"));
+        }
     } else {
         // A capture of a sender that does so has it on every frame: explained once.
-        let key = "checksum left to hardware";
-        let text = if draft.said.insert(key) {
-            format!("{what} checksum bad: damaged, or left to the sender's hardware")
+        let text = if draft.said.insert("checksum left to hardware") {
+            format!("{what} checksum does not fit: damaged, or left to the sender's hardware")
         } else {
-            format!("{what} checksum bad")
+            format!("{what} checksum does not fit")
         };
         draft.note(NoteKind::Why, Evidence::Frame, Some(cite), text);
     }

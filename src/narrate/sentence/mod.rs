@@ -8,8 +8,8 @@ use super::memory::Memory;
 use super::style::Glyphs;
 use super::text::safe;
 use crate::model::{
-    Cite, Direction, Event, Evidence, Heading, Place, Protocol, Run, Side, TcpInfo, TcpSocket, TcpState,
-    What, WireChange, WireSet,
+    Backend, Cite, Direction, Event, Evidence, Heading, Place, Protocol, Run, Side, TcpInfo, TcpSocket,
+    TcpState, What, WireChange, WireSet,
 };
 use std::collections::BTreeSet;
 use std::fmt;
@@ -106,6 +106,8 @@ struct Ends {
     routers: bool,
     /// Whether frames cross a wire of ours, where every sender fills its checksums in.
     wire: bool,
+    /// Whether it is a loopback interface, where nothing could damage a frame and checksums are left out.
+    loopback: bool,
 }
 
 impl Narrator {
@@ -120,6 +122,7 @@ impl Narrator {
             addresses: [run.client.ip, run.server.ip],
             routers: run.routers > 0,
             wire: run.backend.has_wire(),
+            loopback: matches!(run.backend, Backend::Loopback | Backend::OwnLoopback),
         });
     }
 

@@ -1,0 +1,73 @@
+//! What somebody meets who types the README's commands for the first time.
+
+use crate::child::{layerlab, run};
+use crate::lab::Lab;
+use std::process::Output;
+
+#[test]
+fn a_no_says_why_in_one_sentence_however_quiet() {
+    let quiet = run("udp echo --quiet --wait 200ms --drop udp#1");
+    assert_eq!((quiet.code(), quiet.out.as_str()), (1, ""));
+    assert_eq!(
+        quiet.err,
+        "layerlab: 0 of 1 messages came back; the client's recvfrom() gave EAGAIN; 1 frame dropped: script 'udp#1'\n"
+    );
+    let told = run("udp echo --wait 200ms --drop udp#1");
+    assert_eq!(told.err, quiet.err);
+    assert!(told.out(1).contains("#3 was dropped: script 'udp#1'"), "{}", told.out);
+    assert!(!told.out.contains("no error of the network"), "{}", told.out);
+    let whole = run("udp echo --quiet");
+    assert_eq!((whole.code(), whole.err.as_str()), (0, ""));
+}
+
+#[test]
+fn an_icmp_error_that_nobody_is_told_of_is_named() {
+    let ran = run("udp echo --closed-port --wait 200ms");
+    assert!(ran.out(0).contains("a connected one is (--connect-udp)"), "{}", ran.out);
+}
+
+#[test]
+fn a_server_does_not_wait_for_a_client_that_has_failed() {
+    let ran = Lab::run("tcp echo --routers 1 --ttl 1", 1);
+    let accept =
+        |what: &str| ran.events.iter().filter(|e| e["what"] == what && e["call"] == "accept").count();
+    assert_eq!((accept("called"), accept("returned")), (1, 0));
+}
+
+#[test]
+fn what_is_about_frames_is_refused_where_there_are_none() {
+    for command in ["tcp serve", "udp serve", "tcp send localhost:9", "udp send localhost:9"] {
+        for option in ["--bytes", "--ledger"] {
+            let ran = run(&format!("{command} {option}"));
+            assert_eq!((ran.code(), ran.out.as_str()), (2, ""));
+            assert!(ran.err.contains("sees none"), "{}", ran.err);
+        }
+    }
+    assert!(!run("tcp serve --help").out(0).contains("--ledger"));
+}
+
+#[test]
+fn loopback_says_whose_it_is_and_blames_no_checksum() {
+    let ran = run("tcp echo --net loopback");
+    let own = ran.out(0).contains("in a namespace that only this run is");
+    assert!(own || ran.out.contains("this machine's own network"), "{}", ran.out);
+    assert!(!ran.out.contains("checksum bad"), "{}", ran.out);
+    assert_eq!(ran.out.matches("are left out").count(), usize::from(own), "{}", ran.out);
+}
+
+#[test]
+fn text_is_as_wide_as_asked_for() {
+    let widest = |columns: &str| {
+        let Output { stdout, .. } = layerlab(["udp", "echo"]).env("COLUMNS", columns).output().unwrap();
+        String::from_utf8(stdout).unwrap().lines().map(|line| line.chars().count()).max().unwrap()
+    };
+    assert!(widest("64") <= 64);
+    assert!((65..=80).contains(&widest("200")));
+}
+
+#[test]
+fn steps_without_a_terminal_end_with_the_input() {
+    let ran = run("udp echo --step");
+    assert!(ran.out(0).contains("done after"), "{}", ran.out);
+    assert!(ran.err.contains("no terminal"), "{}", ran.err);
+}
