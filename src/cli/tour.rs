@@ -64,6 +64,7 @@ fn closing(ground: &Ground, tcp: u64, udp: u64) -> String {
          layerlab tcp echo --bytes             every header field of every frame\n  \
          layerlab tcp echo --drop 'tcp.data#1' lose a segment: TCP sends it again\n  \
          layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \
+         layerlab loss                         TCP beside UDP: who loses what?\n  \
          layerlab layers                       the two models side by side"
     )
 }

@@ -35,6 +35,8 @@ pub struct Told {
     pub sent: u32,
     /// The messages that never came, numbered from 1.
     pub missing: Vec<u32>,
+    /// Of these, those that had reached the server's host whole.
+    pub unread: u32,
     /// Messages that came after a later one.
     pub reordered: u32,
     /// Messages that waited on the server's host for an earlier hole.
@@ -105,6 +107,11 @@ pub fn answer(lanes: &[Told], style: &Style) -> String {
     out
 }
 
+/// A text broken into lines that fit.
+pub fn wrapped(text: &str, style: &Style) -> String {
+    wrap(text, style.columns(), style.columns()).join("\n")
+}
+
 fn line(label: &str, text: &str, style: &Style) -> String {
     let mut out = String::new();
     let room = style.columns() - LABEL;
@@ -143,6 +150,13 @@ fn fate(lane: &Told) -> String {
             text.push_str(", and no call of either program failed");
         }
         text.push('.');
+        if lane.unread > 0 && lane.kind != Kind::Tcp {
+            text.push_str(&format!(
+                " {} of them had reached the server's host, and no call got them: what finds a full socket buffer \
+                 is dropped there.",
+                lane.unread
+            ));
+        }
     }
     if !lane.again.is_empty() {
         text.push_str(&format!(" Sent again: {}.", lane.again));
@@ -252,6 +266,7 @@ mod tests {
             kind,
             sent: 10,
             missing: Vec::new(),
+            unread: 0,
             reordered: 0,
             stalled: 0,
             late: None,

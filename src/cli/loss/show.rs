@@ -54,8 +54,12 @@ impl Screen {
             Some(octets) => format!("{} octets, as fast as TCP takes them", text::grouped(octets)),
             None => format!("{} messages of {} octets, one every {:?}", args.messages, args.size, args.every),
         };
-        writeln!(self.out, "{load}, from the client to the server")?;
-        writeln!(self.out, "wire {}  seed {}\n", net.impairments.0, net.place.seed.unwrap_or_default())?;
+        let head = format!("{load}, from the client to the server");
+        let wire = format!("wire {}  seed {}", net.impairments.0, net.place.seed.unwrap_or_default());
+        for text in [head, wire] {
+            writeln!(self.out, "{}", words::wrapped(&text, &self.style))?;
+        }
+        writeln!(self.out)?;
         if args.bulk.is_none() {
             let told: Vec<Told> = lanes.iter().map(told_nothing).collect();
             write!(self.out, "{}", words::question(&told, &self.style))?;
@@ -87,16 +91,12 @@ impl Screen {
         let columns: Vec<Column<'_>> =
             names.iter().zip(&scores).map(|(name, score)| Column { name, score, offered }).collect();
         writeln!(self.out, "{}", text::scorecard(&columns, &comparison.load, self.look))?;
-        for lane in &comparison.lanes {
-            for failure in &lane.failures {
-                writeln!(self.out, "{}: {failure}", lane.transport.name())?;
-            }
-            let lates = lane.messages.iter().filter_map(|m| Some(m.sent?.since(m.due)));
-            if let Some(late) = lates.max().filter(|late| *late > LATE) {
-                let late = text::millis(late);
-                let text = "This machine handed a message over late, by up to";
-                writeln!(self.out, "{}: {text} {late}: part of its latency", lane.transport.name())?;
-            }
+        let remarks = remarks(comparison);
+        for remark in &remarks {
+            writeln!(self.out, "{}", words::wrapped(remark, &self.style))?;
+        }
+        if !remarks.is_empty() {
+            writeln!(self.out)?;
         }
         if args.show.quiet || matches!(comparison.load, Load::Bulk { .. }) {
             return Ok(());
@@ -164,6 +164,23 @@ impl Screen {
     }
 }
 
+/// What has to be known beside the numbers.
+fn remarks(comparison: &Comparison) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for lane in &comparison.lanes {
+        let name = lane.transport.name();
+        remarks.extend(lane.failures.iter().map(|failure| format!("{name}: {failure}")));
+        let late = lane.messages.iter().filter_map(|m| Some(m.sent?.since(m.due))).max();
+        if let Some(late) = late.filter(|late| *late > LATE) {
+            let late = text::millis(late);
+            remarks.push(format!(
+                "{name}: this machine handed messages over late, up to {late}: part of their latency"
+            ));
+        }
+    }
+    remarks
+}
+
 fn kind(transport: &Transport) -> Kind {
     match transport {
         Transport::Tcp { .. } => Kind::Tcp,
@@ -178,6 +195,7 @@ fn told_nothing(transport: &Transport) -> Told {
         kind: kind(transport),
         sent: 0,
         missing: Vec::new(),
+        unread: 0,
         reordered: 0,
         stalled: 0,
         late: None,
@@ -192,6 +210,7 @@ fn told(lane: &Lane, score: &Score) -> Told {
     Told {
         sent: score.sent,
         missing: numbered.filter(|(_, m)| missing(m)).map(|(n, _)| n).collect(),
+        unread: score.unread,
         reordered: score.reordered,
         stalled: score.stalled,
         late: late(lane),

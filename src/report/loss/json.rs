@@ -76,6 +76,7 @@ fn lane_line(name: &str, lane: &Lane, offered: [Offered; 2]) -> Value {
         "sent": score.sent,
         "delivered": score.delivered,
         "lost": score.lost,
+        "unread": score.unread,
         "duplicated": score.duplicated,
         "reordered": score.reordered,
         "stalled": score.stalled,

@@ -72,6 +72,8 @@ pub struct Score {
     pub delivered: u32,
     /// Messages handed over that it never got.
     pub lost: u32,
+    /// Of these, messages that had reached the server's host whole: a full socket buffer, or a program that was too slow.
+    pub unread: u32,
     /// Deliveries beyond each message's first.
     pub duplicated: u32,
     /// Messages first delivered after one with a higher number.
@@ -137,6 +139,7 @@ impl Score {
             sent: count(sent),
             delivered: count(delivered),
             lost: count(sent - delivered.min(sent)),
+            unread: count(messages.iter().filter(|m| m.received.is_empty() && m.reached.is_some()).count()),
             duplicated: count(messages.iter().map(|m| m.received.len().saturating_sub(1)).sum()),
             reordered,
             frames: [0; 2],

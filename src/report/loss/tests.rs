@@ -135,6 +135,7 @@ fn a_message_that_comes_late_is_reordered_and_a_second_copy_duplicated() {
     lane.messages[5].received.clear();
     let score = Score::of(&lane);
     assert_eq!((score.delivered, score.lost, score.duplicated, score.reordered), (9, 1, 1, 1));
+    assert_eq!(score.unread, 1, "the sixth had reached the host");
 }
 
 /// The keys of an object and of what it holds, as docs/json.md writes them.

@@ -93,6 +93,9 @@ pub fn scorecard(columns: &[Column<'_>], load: &Load, look: Look) -> String {
         row("messages sent", |s| s.sent.to_string());
         row("  delivered", |s| s.delivered.to_string());
         row("  lost to the program", |s| s.lost.to_string());
+        if columns.iter().any(|c| c.score.unread > 0) {
+            row("    of these unread on host", |s| s.unread.to_string());
+        }
         row("  duplicated", |s| s.duplicated.to_string());
         row("  out of order", |s| s.reordered.to_string());
         row("latency  p50", |s| or_dash(s.latency, |l| millis(l.p50)));
