@@ -113,6 +113,7 @@ fn run_seeded(
         system: "linux".to_owned(),
         topology,
         wire: wire.parse::<Spec>()?,
+        later: Vec::new(),
         seed,
         port: 7,
         patience: Duration::from_secs(20),
