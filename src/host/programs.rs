@@ -17,6 +17,7 @@ use crate::model::{Exit, Side};
 use rustix::mount::{self, MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::process::{self, Pid, Signal, WaitId, WaitIdOptions, WaitOptions};
 use rustix::thread::{CapabilitySet, UnshareFlags, unshare_unsafe};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -150,8 +151,22 @@ pub(super) fn spawn(mut command: Command, in_front: bool) -> io::Result<Running>
         // SAFETY: between fork and exec it makes system calls alone and allocates nothing.
         unsafe { command.pre_exec(Terminal::take_for_own_group) };
     }
-    let pid = i32::try_from(command.spawn()?.id()).ok().and_then(Pid::from_raw);
+    let child = command.spawn().map_err(|error| match error.kind() {
+        io::ErrorKind::PermissionDenied if is_nowhere(command.get_program()) => {
+            io::ErrorKind::NotFound.into()
+        }
+        _ => error,
+    })?;
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(Running { pid: pid.ok_or_else(|| io::Error::other("a process without a number"))? })
+}
+
+/// Whether no folder of `PATH` shows such a command. One that may not be looked into makes exec() say that it is
+/// forbidden (exec(3)), where a shell says that there is none.
+fn is_nowhere(command: &OsStr) -> bool {
+    let bare = !command.as_encoded_bytes().contains(&b'/');
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    bare && !std::env::split_paths(&path).any(|folder| folder.join(command).exists())
 }
 
 impl Running {

@@ -24,12 +24,19 @@ def record(program, run, vantage, folder):
     """Starts layerlab; gives its JSON lines."""
     capture = folder / f"{run.name}-{vantage}.pcapng"
     command = [program, *shlex.split(run.arguments), "--json", "--net", "private", "--capture", str(capture), "--vantage", vantage]
+    told = folder / f"{run.name}-{vantage}.jsonl"
+    if run.programs:
+        # Their words are on standard output and error; layerlab's go to a file.
+        command += ["--log", str(told)]
     if run.user:
         command = ["setpriv", f"--reuid={USER_ID}", f"--regid={USER_ID}", "--clear-groups", "--inh-caps=-all", *command]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, stdin=subprocess.DEVNULL)
-    if done.returncode != run.status or done.stderr:
+    if done.returncode != run.status or (done.stderr and not run.programs):
         raise witnesses.Complaint(f"layerlab exits {done.returncode}, not {run.status}, and says: {done.stderr.strip()!r}")
-    return capture, [json.loads(line) for line in done.stdout.splitlines()]
+    if run.programs not in done.stdout:
+        raise witnesses.Complaint(f"the client says {done.stdout.strip()!r}, not {run.programs!r}")
+    lines = told.read_text() if run.programs else done.stdout
+    return capture, [json.loads(line) for line in lines.splitlines()]
 
 
 def names_of(lines):

@@ -20,6 +20,7 @@ class Run:
     status: int = 0
     user: bool = False
     backend: str = ""
+    programs: str = ""  # of `wire run`: what its client must say
 
 
 RUNS = [
@@ -69,6 +70,13 @@ RUNS = [
     Run("ipv6-closed-port", "tcp echo -6 --closed-port", "ipv6 refused ECONNREFUSED"),
     Run("ipv6-udp-closed-port", "udp echo -6 --closed-port --wait 200ms", "ipv6 icmpv6 about"),
     Run("ipv6-fragments", "udp echo -6 --size 3000", "ipv6 fragment"),
+    Run("curl", "wire run --drop tcp.data#1 --delay 5ms --server 'python3 -m http.server' "
+        "--client 'curl -s -o /dev/null -w %{http_code} http://server:8000/'", "dropped script retransmission payload",
+        programs="200"),
+    Run("iperf3", "wire run --loss 8% --seed 3 --rate 5mbit --limit 50 --at 200ms delay=10ms --server 'iperf3 -s -1 >/dev/null' "
+        "--client 'iperf3 -c server -n 150K'", "dropped random retransmission duplicate_ack sack streams", programs="iperf Done."),
+    Run("iperf3-udp", "wire run --duplicate 5% --seed 2 --server 'iperf3 -s -1 >/dev/null' "
+        "--client 'iperf3 -u -b 2M -c server -n 60K'", "duplicated udp payload", programs="iperf Done."),
     Run("veth", "tcp echo --backend veth --size 20000", "handshake_ack", backend="veth"),
     Run("veth-drop-data", "tcp echo --backend veth --size 14000 --drop tcp.data#3 --delay 10ms",
         "dropped retransmission duplicate_ack", backend="veth"),

@@ -10,14 +10,14 @@ use super::plan;
 use super::run::note;
 use super::why::Overheard;
 use crate::host::control::{Control, ControlError};
-use crate::live::programs::{self, Ended, Hear, Hearers, Programs};
+use crate::live::programs::{self, Ended, Hear, Hearers, Programs, StartError};
 use crate::live::setup::RunError;
 use crate::model::{Event, Flow, Outcome, Run, Sink, WireFrame};
 use crate::narrate::{program_note, wire_summary};
 use anyhow::Context;
 pub(crate) use args::WireCommand;
 use args::{RunArgs, ShellArgs};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, LineWriter, Write};
 
@@ -146,9 +146,9 @@ fn control(name: Option<&str>) -> anyhow::Result<Option<Control>> {
 }
 
 /// Says that a command cannot be started, with a shell's status for it.
-fn cannot_start(command: &OsStr, error: &io::Error) -> anyhow::Result<Answer> {
-    note(&format!("{} cannot be started: {error}", command.to_string_lossy()))?;
-    Ok(Answer::Program(start_status(error)))
+fn cannot_start(error: &StartError) -> anyhow::Result<Answer> {
+    note(&error.to_string())?;
+    Ok(Answer::Program(start_status(&error.source)))
 }
 
 fn start_status(error: &io::Error) -> u8 {

@@ -4,6 +4,8 @@ use super::args::{ListArgs, SetArgs, ShellArgs};
 use crate::cli::args::SideArg;
 use crate::cli::exit::{Answer, Usage};
 use crate::host::control::{self, Doors};
+use crate::live::programs::StartError;
+use crate::model::Side;
 use anyhow::{Context, bail};
 use serde_json::json;
 use std::ffi::OsString;
@@ -85,19 +87,23 @@ pub(super) fn to_join(args: &ShellArgs) -> anyhow::Result<Option<String>> {
 /// A shell, or a command, on a host of a running network.
 pub(super) fn join(name: &str, side: SideArg, words: &[OsString]) -> anyhow::Result<Answer> {
     let side = match side {
-        SideArg::Client => "client",
-        SideArg::Server => "server",
+        SideArg::Client => Side::Client,
+        SideArg::Server => Side::Server,
     };
-    let reply = control::ask(name, &format!("join {side}"))?;
+    let host = side.name();
+    let reply = control::ask(name, &format!("join {host}"))?;
     let Some(doors) = reply.doors else { bail!("{name}: {}", reply.text) };
     let (client, server) = reply.text.split_once('\n').unwrap_or((&reply.text, ""));
     let [first, rest @ ..] = words else { bail!("there is no command to run") };
     let mut command = Command::new(first);
-    command.args(rest).env("LAYERLAB_HOST", side);
+    command.args(rest).env("LAYERLAB_HOST", host);
     command.env("LAYERLAB_CLIENT_ADDR", client).env("LAYERLAB_SERVER_ADDR", server);
-    Doors::enter(doors).with_context(|| format!("the {side} of {name} cannot be entered"))?;
+    Doors::enter(doors).with_context(|| format!("the {host} of {name} cannot be entered"))?;
     match crate::host::run_in_front(command) {
         Ok(exit) => Ok(Answer::Program(exit.code())),
-        Err(error) => super::cannot_start(first, &error),
+        Err(source) => {
+            let command = first.to_string_lossy().into_owned();
+            super::cannot_start(&StartError { side, command, source })
+        }
     }
 }
