@@ -109,7 +109,6 @@ fn run_seeded(
         ..Topology::default()
     };
     let setup = Setup {
-        later: Vec::new(),
         command: "why".to_owned(),
         system: "linux".to_owned(),
         topology,
