@@ -265,9 +265,12 @@ impl Pump {
         };
         self.count(&row);
         if row.fate.is_immediate(now) && self.wire.is_empty(direction) {
-            let row = Arc::new(row);
-            self.tell_entered(&row, entered);
-            self.put(&row, 0, frame, offload)?;
+            if entered.is_some() {
+                let row = Arc::new(row);
+                self.tell_entered(&row, entered);
+                self.tell_arrived(&row, 0, || Bytes::from(finished(frame, offload)));
+            }
+            self.give(direction.other().index(), frame, offload)?;
         } else if row.fate.is_dropped() {
             self.tell_entered(&Arc::new(row), entered);
         } else {
@@ -371,6 +374,14 @@ impl Pump {
             _ => {}
         }
         self.totals.last.store(row.at.as_nanos(), Relaxed);
+    }
+
+    /// Counts frames that passed without a row.
+    fn count_passed(&self, now: Time, direction: Direction, len: u32, frames: u64) {
+        let way = direction.index();
+        self.totals.frames[way].fetch_add(frames, Relaxed);
+        self.totals.octets[way].fetch_add(frames * u64::from(len), Relaxed);
+        self.totals.last.store(now.as_nanos(), Relaxed);
     }
 
     /// Tells of cuts and restores since `told`.

@@ -5,7 +5,7 @@ use super::error::SpecError;
 use super::loss::LossState;
 use super::queue::Queue;
 use super::script::{Asked, Script, Scripts};
-use super::spec::{DirectionSpec, ReorderBy, Spec};
+use super::spec::{DirectionSpec, Keying, Loss, ReorderBy, Spec};
 use super::words::Change;
 use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, WireChange};
 use std::time::Duration;
@@ -71,6 +71,8 @@ struct Lane {
     spec: DirectionSpec,
     /// Nothing to decide, as long as nothing is on its way.
     plain: bool,
+    /// Nothing to decide but this chance of a loss, which may be 0.
+    chance: Option<f64>,
     /// By [`Kin`].
     kin: [Luck; 2],
     queue: Queue,
@@ -159,6 +161,34 @@ impl Judge {
         row
     }
 
+    /// Lets up to `count` frames of `len` octets each pass untouched where there is nothing to decide about
+    /// them, and says how many: those before the first that is lost by chance. That one, and whatever this
+    /// lets not pass, is for [`Judge::judge`]; nothing is changed for it. The frames have the numbers that
+    /// they would have had, but no rows are made.
+    ///
+    /// Only a wire that does nothing, or nothing but independent losses keyed by frame, lets any pass.
+    pub fn pass(&mut self, now: Time, direction: Direction, len: u32, count: u64) -> u64 {
+        let lane = &mut self.lanes[direction.index()];
+        if lane.held.0 > 0 || lane.floor > now || lane.pending.is_some() {
+            return 0;
+        }
+        // Keyed by frame, all frames are of one kin.
+        let luck = &mut lane.kin[Kin::Data as usize];
+        let passed = match lane.chance {
+            None => 0,
+            Some(0.0) => count,
+            Some(p) => {
+                let next = luck.count + 1;
+                (0..count).find(|i| luck.dice.happens(Purpose::Loss, next + i, p)).unwrap_or(count)
+            }
+        };
+        luck.count += passed;
+        lane.counts.frames += passed;
+        lane.counts.octets += passed * u64::from(len);
+        self.frames += passed;
+        passed
+    }
+
     /// Gives a frame its row when somebody else decided that it ends here, such as a router on the path.
     /// It counts like any other: scripts count it, and chances are drawn for it.
     pub fn end(&mut self, now: Time, direction: Direction, len: u32, class: Class, by: Rule) -> Row {
@@ -233,6 +263,7 @@ impl Judge {
             }
             lane.spec = spec;
             lane.plain = lane.spec.is_transparent() && !self.scripts.concern(lane.direction);
+            lane.chance = only_chance(&lane.spec).filter(|_| !self.scripts.concern(lane.direction));
         }
         Ok(())
     }
@@ -298,6 +329,7 @@ impl Lane {
         Lane {
             direction,
             plain: spec.is_transparent() && !scripts.concern(direction),
+            chance: only_chance(&spec).filter(|_| !scripts.concern(direction)),
             spec,
             kin: [Kin::Data, Kin::Rest].map(|kin| Luck::new(seed, direction, kin)),
             queue: Queue::default(),
@@ -480,6 +512,17 @@ impl Lane {
         // Nobody overtakes it now: whatever is judged from here on arrives later than this.
         self.settled = Some(Settled { row, behind: None });
     }
+}
+
+/// The chance of a loss, where a direction does nothing else and counts all frames alike.
+fn only_chance(spec: &DirectionSpec) -> Option<f64> {
+    let p = match spec.loss {
+        Loss::None => 0.0,
+        Loss::Random(p) => p.fraction(),
+        Loss::Gemodel(_) => return None,
+    };
+    let rest = DirectionSpec { loss: Loss::None, ..spec.clone() };
+    (rest.is_transparent() && spec.dice == Keying::Frame).then_some(p)
 }
 
 fn latest(row: &Row) -> Option<Time> {

@@ -131,6 +131,11 @@ impl<P: Clone + AsMut<[u8]>> Wire<P> {
         row
     }
 
+    /// Lets frames pass that need no judging, without rows: [`Judge::pass`].
+    pub fn pass(&mut self, now: Time, direction: Direction, len: u32, count: u64) -> u64 {
+        if self.is_empty(direction) { self.judge.pass(now, direction, len, count) } else { 0 }
+    }
+
     /// Stores the frame that was judged last. A dropped frame is forgotten.
     pub fn hold(&mut self, row: Row, payload: P) -> Arc<Row> {
         let pending = self.judge.is_pending(&row);

@@ -29,7 +29,7 @@ pub(crate) const TRIALS: [(&str, Trial); 4] = [
     ("tap::superframes_are_cut_as_the_kernel_cuts", cut_as_the_kernel),
     ("tap::segments_are_told_as_frames", told_as_frames),
     ("tap::fates_are_the_same_with_and_without_offload", same_fates),
-    ("tap::what_was_delayed_leaves_together_and_whole", delayed),
+    ("tap::octets_arrive_whole_when_nobody_listens", unheard),
 ];
 
 fn topology(offload: bool) -> Topology {
@@ -284,8 +284,14 @@ fn same_fates() -> Outcome {
     Ok(())
 }
 
-fn delayed() -> Outcome {
-    let words = [(Word::Delay, "5ms"), (Word::Loss, "0.5%"), (Word::Corrupt, "0.2%")];
+fn unheard() -> Outcome {
+    // Straight through, straight through between losses, and held in runs.
+    unheard_over(&[])?;
+    unheard_over(&[(Word::Loss, "0.5%")])?;
+    unheard_over(&[(Word::Delay, "5ms"), (Word::Loss, "0.5%"), (Word::Corrupt, "0.2%")])
+}
+
+fn unheard_over(words: &[(Word, &str)]) -> Outcome {
     // A flipped bit makes a checksum wrong, as it should: so nobody listens here, and TCP is the judge.
     let experiment = Transfer { octets: 20_000_000, whole: Arc::default() };
     let setup = Setup {
@@ -303,6 +309,8 @@ fn delayed() -> Outcome {
         private::run(&experiment, &setup, &mut layerlab::model::NullSink, &AtomicBool::new(false))?;
     check(experiment.whole.load(std::sync::atomic::Ordering::Relaxed), "other octets arrived")?;
     let [to_server, _] = finished.outcome.frames;
-    // Segments, not superframes, are counted.
+    // Segments, not superframes, are counted, and those lost too.
+    let lossy = words.iter().any(|(word, _)| *word == Word::Loss);
+    check((finished.outcome.dropped[0] > 0) == lossy, format!("{:?} dropped", finished.outcome.dropped))?;
     check(to_server as usize > 20_000_000 / 1460, format!("{to_server} frames"))
 }

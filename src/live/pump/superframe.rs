@@ -21,8 +21,20 @@ impl Pump {
         let now = self.clock.now();
         let mut sharing = Sharing::default();
         let mut straight = 0..0;
-        for nth in 0..whole.count() {
+        let mut nth = 0;
+        while nth < whole.count() {
             let (len, ip_len) = whole.sizes(nth);
+            if !self.emitter.listening() {
+                // Only the last is shorter. Nobody asks for their rows, so none are made.
+                let alike = (whole.count() - 1 - nth).max(1);
+                let passed = self.wire.pass(now, direction, len, alike as u64);
+                self.count_passed(now, direction, len, passed);
+                straight.end += passed as usize;
+                nth += passed as usize;
+                if passed == alike as u64 {
+                    continue;
+                }
+            }
             let row = self.wire.judge(now, direction, len, ip_len, whole.class(nth));
             self.count(&row);
             let entered = self.emitter.listening().then(|| Bytes::from(whole.frame(nth)));
@@ -33,6 +45,7 @@ impl Pump {
                     self.tell_arrived(&row, 0, || entered.unwrap_or_default());
                 }
                 straight.end = nth + 1;
+                nth += 1;
                 continue;
             }
             self.pass_straight(direction, whole, straight)?;
@@ -53,6 +66,7 @@ impl Pump {
             if let Some(mut reply) = reply {
                 self.enter(direction.other(), &mut reply, Offload::NONE)?;
             }
+            nth += 1;
         }
         sharing.done(whole);
         self.pass_straight(direction, whole, straight)

@@ -192,3 +192,38 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// What passes without rows has the luck and the numbers that it would have had with them.
+    #[test]
+    fn passing_is_judging(
+        percent in 0..=30_u32, seed in any::<u64>(), batches in prop::collection::vec(1..60_u64, 1..12)
+    ) {
+        let spec: Spec = format!("--loss {percent}%").parse().unwrap();
+        let (mut slow, mut fast) = (Judge::new(&spec, seed), Judge::new(&spec, seed));
+        let now = Time::from_nanos(5);
+        let one = |judge: &mut Judge| judge.judge(now, Direction::ToServer, 1514, 1500, DATA);
+        for batch in batches {
+            let rows: Vec<Row> = (0..batch).map(|_| one(&mut slow)).collect();
+            let mut rows = rows.iter();
+            let mut left = batch;
+            while left > 0 {
+                let passed = fast.pass(now, Direction::ToServer, 1514, left);
+                prop_assert!(rows.by_ref().take(passed as usize).all(|row| !row.fate.is_dropped()));
+                left -= passed;
+                if left > 0 {
+                    let row = one(&mut fast);
+                    prop_assert!(row.fate.is_dropped());
+                    prop_assert_eq!(Some(&row), rows.next());
+                    left -= 1;
+                }
+            }
+        }
+        prop_assert_eq!(slow.counts(Direction::ToServer), fast.counts(Direction::ToServer));
+        // What more is asked for than independent losses is judged.
+        for words in ["--delay 1ms", "--loss gemodel:1%", "--drop 5", "--dice data"] {
+            let mut judge = Judge::new(&words.parse().unwrap(), seed);
+            prop_assert_eq!(judge.pass(now, Direction::ToServer, 1514, 9), 0, "{}", words);
+        }
+    }
+}
