@@ -1,5 +1,6 @@
 //! The files of `layerlab loss --report DIR`: the page, and its numbers as CSV and JSON.
 
+use super::loss::text::grouped;
 use super::loss::{Comparison, Lane, Latency, Load, Score};
 use super::page::{Page, Part, Section};
 use super::pictures;
@@ -37,7 +38,7 @@ pub fn files(comparison: &Comparison) -> Vec<(&'static str, String)> {
         "samples": tables[2].1.to_json(),
     });
     files.extend(tables.iter().map(|(name, table)| (*name, table.to_csv())));
-    files.push((JSON, format!("{json:#}\n")));
+    files.push((JSON, format!("{json}\n")));
     files
 }
 
@@ -124,6 +125,7 @@ fn page(comparison: &Comparison, tables: &[(&str, Table); 3]) -> Page {
             format!("{count} messages of {size} octets, one every {every} ms, from the client to the server.")
         }
         Load::Bulk { octets } => {
+            let octets = grouped(octets);
             format!("{octets} octets from the client to the server, as fast as it goes.")
         }
     };
@@ -186,38 +188,42 @@ fn table(
     }
 }
 
-/// A row a lane: what its scorecard says first.
+/// A column of the scorecard: its name, its heading, and what stands in it.
+type Measure = (&'static str, &'static str, fn(&Score) -> Cell);
+
+/// A row a lane: what its scorecard says first. A bulk transfer has no messages to speak of.
 fn scorecard(comparison: &Comparison) -> Table {
-    let columns = [
-        ("sent", "sent"),
-        ("delivered", "delivered"),
-        ("lost", "lost"),
-        ("p50_ms", "p50, ms"),
-        ("p95_ms", "p95, ms"),
-        ("p99_ms", "p99, ms"),
-        ("max_ms", "slowest, ms"),
-        ("stalled", "held up"),
-        ("retransmissions", "sent again"),
-        ("goodput_kbit_s", "goodput, kbit/s"),
-        ("octets_per_octet", "octets on the wire per octet"),
+    let of_messages: [Measure; 8] = [
+        ("sent", "sent", |score| Cell::Whole(score.sent.into())),
+        ("delivered", "delivered", |score| Cell::Whole(score.delivered.into())),
+        ("lost", "lost", |score| Cell::Whole(score.lost.into())),
+        ("p50_ms", "p50, ms", |score| of_latency(score, |latency| latency.p50)),
+        ("p95_ms", "p95, ms", |score| of_latency(score, |latency| latency.p95)),
+        ("p99_ms", "p99, ms", |score| of_latency(score, |latency| latency.p99)),
+        ("max_ms", "slowest, ms", |score| of_latency(score, |latency| latency.max)),
+        ("stalled", "held up", |score| Cell::Whole(score.stalled.into())),
     ];
+    let of_all: [Measure; 3] = [
+        ("retransmissions", "sent again", |score| {
+            Cell::Whole(score.again.iter().copied().map(u64::from).sum())
+        }),
+        ("goodput_kbit_s", "goodput, kbit/s", |score| Cell::some(score.goodput.map(|bits| bits / 1e3), 1)),
+        ("octets_per_octet", "octets on the wire per octet", |score| Cell::some(score.overhead, 2)),
+    ];
+    let of_messages = match comparison.load {
+        Load::Messages { .. } => &of_messages[..],
+        Load::Bulk { .. } => &[],
+    };
+    let cells: Vec<_> = of_messages.iter().chain(&of_all).collect();
+    let columns: Vec<_> = cells.iter().map(|(name, heading, _)| (*name, *heading)).collect();
     table(comparison, &columns, |lane| {
         let score = Score::of(lane);
-        let ms = |pick: fn(Latency) -> Duration| Cell::some(score.latency.map(pick).map(pictures::ms), 1);
-        vec![vec![
-            Cell::Whole(score.sent.into()),
-            Cell::Whole(score.delivered.into()),
-            Cell::Whole(score.lost.into()),
-            ms(|latency| latency.p50),
-            ms(|latency| latency.p95),
-            ms(|latency| latency.p99),
-            ms(|latency| latency.max),
-            Cell::Whole(score.stalled.into()),
-            Cell::Whole(score.again.iter().copied().map(u64::from).sum()),
-            Cell::some(score.goodput.map(|bits| bits / 1e3), 1),
-            Cell::some(score.overhead, 2),
-        ]]
+        vec![cells.iter().map(|(_, _, cell)| cell(&score)).collect()]
     })
+}
+
+fn of_latency(score: &Score, pick: fn(Latency) -> Duration) -> Cell {
+    Cell::some(score.latency.map(pick).map(pictures::ms), 1)
 }
 
 fn messages(comparison: &Comparison) -> Table {

@@ -35,7 +35,7 @@ pub fn files(plan: &Plan, rows: &[Row], again: &[(String, String)]) -> Vec<(&'st
         (PAGE, page.to_html()),
         (SUMMARY, summary.to_csv()),
         (ROWS, every.to_csv()),
-        (JSON, format!("{json:#}\n")),
+        (JSON, format!("{json}\n")),
     ]
 }
 

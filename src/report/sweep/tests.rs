@@ -221,3 +221,21 @@ fn the_page_of_a_sweep_says_its_numbers() {
     // A page of nothing is a page.
     assert!(super::files(&plan, &[], &again)[0].1.contains("nothing to show"));
 }
+
+#[test]
+fn every_column_and_key_stands_in_the_docs() {
+    let docs = include_str!("../../../docs/report.md");
+    let plan = plan();
+    let rows = rows(&plan);
+    let (every, summary) = (rows_table(&rows), table(&summaries(&plan, &rows)));
+    let columns = every.columns.iter().chain(&summary.columns).map(|(name, _)| (*name).to_owned());
+    let keys = |text: &str| match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(object)) => object.keys().cloned().collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let written = keys(&line(&rows[0]));
+    assert!(every.columns.iter().all(|(name, _)| written.iter().any(|key| key == name)), "{written:?}");
+    for name in columns.chain(written).chain(keys(&header(&plan, "", ""))).filter(|name| name != "type") {
+        assert!(docs.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -114,6 +114,8 @@ fn the_files_hold_the_same_numbers() {
     insta::assert_snapshot!(format!("{}\n{}\n{}", file(MESSAGES), file(FRAMES), file(SAMPLES)));
     let json: serde_json::Value = serde_json::from_str(&file(JSON)).expect("JSON");
     assert_eq!(json["run"]["seed"], "7");
+    let udp = &json["scorecard"][1];
+    assert_eq!((&udp["transport"], &udp["lost"], &udp["p50_ms"]), (&"UDP".into(), &1.into(), &25.0.into()));
     for (name, key) in [(MESSAGES, "messages"), (FRAMES, "frames"), (SAMPLES, "samples")] {
         let rows = json[key].as_array().expect("rows");
         let csv = file(name);
@@ -152,4 +154,20 @@ fn nothing_measured_still_gives_a_page() {
     }
     empty.lanes.clear();
     parsed(&files(&empty)[0].1);
+}
+
+#[test]
+fn every_column_stands_in_the_docs() {
+    let docs = include_str!("../../../docs/report.md");
+    for name in [MESSAGES, FRAMES, SAMPLES] {
+        let csv = file(name);
+        for column in csv.lines().next().unwrap_or_default().split(',') {
+            assert!(docs.contains(&format!("`{column}`")), "{name}: {column}");
+        }
+    }
+    let json: serde_json::Value = serde_json::from_str(&file(JSON)).expect("JSON");
+    let keys = json.as_object().into_iter().chain(json["scorecard"][0].as_object());
+    for key in keys.flat_map(|object| object.keys()) {
+        assert!(docs.contains(&format!("`{key}`")), "{key}");
+    }
 }
