@@ -32,6 +32,8 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// What a datagram may be late beyond what the wire was asked for: the hosts' own doing.
 const SLACK: Duration = Duration::from_millis(200);
+/// What a wire that changes may hold a datagram up more than it does at first.
+const CHANGES: Duration = Duration::from_secs(2);
 /// The wire when nothing is said of it.
 const DEFAULT_WIRE: &str = "--loss 5% --delay 25ms";
 
@@ -71,7 +73,9 @@ pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
         let text = "interrupted: the last lane is not whole, and what was under way in it counts as lost";
         writeln!(std::io::stderr(), "layerlab: {text}")?;
     }
-    screen.after(args, &comparison, &events, offered(&net.impairments.0))?;
+    // A wire that changes has no one probability to hold the losses against.
+    let asked = if net.impairments.1.is_empty() { offered(&net.impairments.0) } else { Default::default() };
+    screen.after(args, &comparison, &events, asked)?;
     if let Some(report) = report {
         let page = report.write(&files(&comparison))?;
         writeln!(std::io::stderr(), "layerlab: the report: {}", page.display())?;
@@ -109,7 +113,7 @@ fn check(args: &LossArgs) -> anyhow::Result<()> {
 /// The network of every lane: private, with dice for a comparison.
 fn network(args: &LossArgs) -> anyhow::Result<NetArgs> {
     let mut spec = args.impairments.0.clone();
-    if spec.is_transparent() {
+    if spec.is_transparent() && args.impairments.1.is_empty() {
         spec = DEFAULT_WIRE.parse::<Spec>().context("the wire by default")?;
     }
     for direction in &mut spec.directions {
@@ -179,7 +183,8 @@ fn lanes(args: &LossArgs, names: &[String], spec: &Spec) -> Vec<(Transport, Haul
         Some(octets) => Work::Bulk(octets),
         None => Work::Messages { count: args.messages, size: args.size, every: args.every },
     };
-    let under_way = under_way(spec, args.size);
+    let changes = if args.impairments.1.is_empty() { Duration::ZERO } else { CHANGES };
+    let under_way = under_way(spec, args.size) + changes;
     let haul = |carrier, settings| {
         let journal = Journal::default();
         Haul { carrier, work, settings, under_way, wait: args.wait, journal }
