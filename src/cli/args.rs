@@ -21,7 +21,7 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// One minute, every layer: a TCP echo and a UDP datagram between two private hosts
+    /// Every layer once: a TCP echo and a UDP datagram between two private hosts (with --step, at your pace)
     Tour(Box<TourArgs>),
     /// TCP: both ends with the wire between them, or one end on the real network
     #[command(subcommand)]

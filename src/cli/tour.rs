@@ -44,7 +44,8 @@ fn opening(ground: &Ground) -> String {
         Ground::Private => {
             "Two hosts of your own, a client and a server, joined by a wire. Their TCP, UDP,\n\
              IP and ARP are your kernel's own; every frame between them is shown, with the\n\
-             layer that made it. Nothing leaves this machine, and nothing of it stays."
+             layer that made it. Nothing leaves this machine, and nothing of it stays.\n\
+             It is over in a second; `layerlab tour --step` waits for you after each step."
         }
         Ground::Loopback { .. } => {
             "A client and a server on this machine's loopback interface. Frames cannot be seen\n\

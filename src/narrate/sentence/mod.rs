@@ -253,7 +253,7 @@ impl Draft<'_> {
                 NoteKind::Kernel,
                 Evidence::Syscall,
                 Some(Cite::rfc(9293, "3.6.1")),
-                "TIME-WAIT: this side closed first, and waits for stragglers".to_owned(),
+                "TIME-WAIT: this side closed first, and waits for stragglers (Linux: 60 s)".to_owned(),
             );
         }
         let arrow = self.glyphs.arrow;
