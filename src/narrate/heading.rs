@@ -86,8 +86,8 @@ pub(super) fn legend(style: &Style) -> String {
         "marks",
         "last column, how we know: F a frame, L the wire's ledger, S a system call, ? inferred. \
          API: the socket interface, which is no layer. [..]: the source; a call's is its manual page. \
-         #n: the wire's number of a frame, in captures its comment's. seq, ack: relative to each side's first number, \
-         as in Wireshark",
+         #n: the wire's number of a frame (a capture's comments have it). seq, ack: relative to each side's first \
+         number, as in Wireshark",
         style,
     );
     let layer = match style.models {

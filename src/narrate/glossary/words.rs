@@ -161,7 +161,8 @@ pub(super) const UNITS: &[Entry] = &[
         "handshake",
         &["three-way handshake", "tcp handshake"],
         Of(Protocol::Tcp),
-        "SYN, SYN-ACK, ACK: the three segments by which two TCPs agree on their first sequence numbers.",
+        "SYN, SYN-ACK, ACK: each TCP sends its first sequence number and has it acknowledged. That makes four; the \
+         server's two fit in one segment. With two segments its own would stay unacknowledged.",
         "It is a session, so it belongs to OSI layer 5; and accept() takes part in it.",
         "It is TCP's, in layer 4. The kernels do it, even before the server calls accept(). TLS and WebSocket have \
          handshakes of their own on top.",
