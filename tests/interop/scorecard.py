@@ -11,6 +11,7 @@ RUNS = {
     "loss-of-one": "--messages 12 --every 10ms --size 300 --delay 25ms --drop data#3 --seed 7",
     "loss-by-rate": "--messages 150 --every 4ms --size 1000 --rate 1mbit --limit 10 --delay 10ms --seed 7",
     "loss-in-pieces": "--messages 30 --every 10ms --size 4000 --loss 5% --delay 10ms --seed 7",
+    "loss-of-copies": "--lanes tcp --messages 120 --every 2ms --size 200 --loss 15% --delay 8ms --wait 60s --seed 8",
 }
 FIELDS = """frame.time_epoch frame.len eth.src tcp.seq tcp.len udp.payload ip.id ip.frag_offset
 tcp.analysis.retransmission tcp.analysis.out_of_order tcp.stream""".split()
@@ -48,6 +49,19 @@ def stream(arrived, count, span):
             in_order[readable] = row["at"]
             readable += 1
     return reached, in_order
+
+
+def needless(sent, came, again):
+    """How many of `again` brought only octets of which earlier frames reached the other host, then or later."""
+    there = {(row["tcp.seq"], row["ip.id"]) for row in came}
+    octets = lambda row: range(int(row["tcp.seq"]), int(row["tcp.seq"]) + max(int(row["tcp.len"]), 1))
+    count = 0
+    for row in again:
+        earlier = [r for r in sent if r["at"] < row["at"] and (r["tcp.seq"], r["ip.id"]) in there]
+        # A pure ACK stands at the next number and carries nothing.
+        had = {octet for r in earlier if int(r["tcp.len"]) or r["tcp.seq"] == "0" for octet in octets(r)}
+        count += had.issuperset(octets(row))
+    return count
 
 
 def judge(program, name, folder):
@@ -91,8 +105,12 @@ def judge(program, name, folder):
             same(f"{of}: longest hold-up", lane["stall_longest_ns"], max(stalls, default=0))
             same(f"{of}: delivered", lane["delivered"], sum(at is not None for at in in_order))
             again = [row for row in client if row["eth.src"] == CLIENT and (row["tcp.analysis.retransmission"] or row["tcp.analysis.out_of_order"])]
-            again += [row for row in server if row["eth.src"] == SERVER and row["tcp.analysis.retransmission"]]
-            same(f"{of}: sent again", sum(lane["sent_again"].values()), len(again))
+            theirs = [row for row in server if row["eth.src"] == SERVER and row["tcp.analysis.retransmission"]]
+            same(f"{of}: sent again", sum(lane["sent_again"].values()), len(again) + len(theirs))
+            sides = ((client, CLIENT, server, again), (server, SERVER, client, theirs))
+            spared = sum(needless(*([row for row in at if row["eth.src"] == mac] for at in (here, there)), copies)
+                for here, mac, there, copies in sides)
+            same(f"{of}: needless", lane["needless"], spared)
         else:
             header = 16 if of == "arq" else 0
             number = lambda row: int(row["udp.payload"][header : header + 8], 16)

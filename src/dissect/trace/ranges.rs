@@ -24,6 +24,8 @@ pub(super) struct Sent {
     pub(super) first: usize,
     pub(super) last: usize,
     pub(super) last_at: Time,
+    /// The first segment after which all of them had come, or would without more being sent, as a ledger shows.
+    pub(super) came: Option<usize>,
     /// How often they were sent.
     pub(super) times: u32,
 }
@@ -46,9 +48,17 @@ impl Carried {
         self.by_start.range(from..to.max(from)).inspect(|_| step()).map(|(start, s)| (*start, *s))
     }
 
-    /// Notes that `segment` carried `start..end`. What it covers becomes one entry, so that entries never outnumber
-    /// segments by more than two to one, and all the work is shared by the insertions.
-    pub(super) fn carry(&mut self, start: i64, end: i64, segment: usize, at: Time) {
+    /// Of `start..end`, the first octets that had not come, or else all of them.
+    pub(super) fn lacking(&self, start: i64, end: i64) -> Option<(i64, Sent)> {
+        let first = self.at(start, end)?;
+        let behind = self.within(start, end).find(|(_, sent)| sent.came.is_none());
+        let lacking = if first.came.is_none() { None } else { behind };
+        Some(lacking.unwrap_or((start, first)))
+    }
+
+    /// Notes that `segment` carried `start..end`, and whether it came. What it covers becomes one entry, so that entries
+    /// never outnumber segments by more than two to one, and all the work is shared by the insertions.
+    pub(super) fn carry(&mut self, start: i64, end: i64, segment: usize, at: Time, came: bool) {
         self.split(start);
         self.split(end);
         let mut covered = None::<Sent>;
@@ -59,12 +69,17 @@ impl Carried {
             fresh_from = fresh_from.max(sent.end);
             covered = Some(match covered {
                 None => sent,
-                Some(c) => Sent { times: c.times.max(sent.times), ..c },
+                Some(c) => {
+                    let came = c.came.zip(sent.came).map(|(a, b)| a.max(b));
+                    Sent { times: c.times.max(sent.times), came, ..c }
+                }
             });
         }
-        let fresh = Sent { end, first: segment, last: segment, last_at: at, times: 1 };
+        let came = came.then_some(segment);
+        let fresh = Sent { end, first: segment, last: segment, last_at: at, came, times: 1 };
         if let Some(c) = covered {
-            let again = Sent { end: fresh_from, last: segment, last_at: at, times: c.times + 1, ..c };
+            let came = c.came.or(came);
+            let again = Sent { end: fresh_from, last: segment, last_at: at, came, times: c.times + 1, ..c };
             self.by_start.insert(start, again);
         }
         if fresh_from < end {
@@ -152,7 +167,7 @@ mod tests {
         fn the_last_carrier_of_every_octet_is_known(sent in proptest::collection::vec((0i64..60, 1i64..20), 0..40)) {
             let (mut carried, mut model) = (Carried::default(), BTreeMap::new());
             for (i, (start, len)) in sent.iter().enumerate() {
-                carried.carry(*start, start + len, i, Time::from_nanos(i as u64));
+                carried.carry(*start, start + len, i, Time::from_nanos(i as u64), false);
                 model.extend((*start..start + len).map(|o| (o, i)));
                 for at in 0..80 {
                     prop_assert_eq!(carried.at(at, at + 1).map(|s| s.last), model.get(&at).copied());

@@ -148,7 +148,9 @@ impl<'a> Walk<'a> {
         if s.start < next {
             self.again(at, index, next);
         }
-        self.carried.carry(s.start, s.end, index, at);
+        let frame = self.frame(index);
+        let came = frame.row.is_some() && frame.arrives().is_some();
+        self.carried.carry(s.start, s.end, index, at, came);
         self.next = Some(next.max(s.end));
         self.last_sent = at;
     }
@@ -245,8 +247,11 @@ impl<'a> Walk<'a> {
             }
             _ => Vec::new(),
         };
-        let cause = match before {
-            Some(before) => self.causes.of(at, s.start, before.last, told_by.last().copied()),
+        // Where some had come, the reason is what became of the others.
+        let cause = match self.carried.lacking(s.start, again) {
+            Some((start, sent)) => {
+                self.causes.of(at, start, sent.came.unwrap_or(sent.last), told_by.last().copied())
+            }
             None => LossCause::NotCaptured,
         };
         let name = |i: usize| self.frame(i).name();

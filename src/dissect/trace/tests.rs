@@ -405,6 +405,30 @@ fn spurious_ones_say_why_nothing_had_come_back() {
 }
 
 #[test]
+fn what_had_come_once_is_not_lost_with_a_later_copy() {
+    // It came, its acknowledgment did not; the copy was dropped, and sent again for the same reason as before.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    let ack = play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), None, &[]);
+    play.lost(264, 1, 100);
+    play.data(764, 1, 100);
+    let by = Rule::Script("tcp.data".into());
+    let cause = LossCause::AckDropped { frame: name(whole), ack: name(ack), by };
+    assert_eq!(play.causes(), [cause.clone(), cause]);
+}
+
+#[test]
+fn two_segments_sent_again_as_one_are_needed_if_either_is() {
+    let mut play = Play::opened();
+    play.data(20, 1, 100);
+    let lost = play.lost(21, 101, 100);
+    play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), None, &[]);
+    play.data(264, 1, 200);
+    let by = Rule::Script("tcp.data".into());
+    assert_eq!(play.causes(), [LossCause::Dropped { frame: name(lost), by }]);
+}
+
+#[test]
 fn a_flipped_bit_is_a_loss() {
     let mut play = Play::opened();
     let bad = play.data(20, 1, 100);
