@@ -5,7 +5,7 @@ use crate::host::HostError;
 use crate::live::setup::{Finished, RunError};
 use crate::model::Outcome;
 use std::fmt;
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 /// The answer of a command that ran.
@@ -57,11 +57,10 @@ impl fmt::Display for Cannot {
 impl std::error::Error for Cannot {}
 
 /// Prints clap's message where it belongs (help to standard output) and gives the status.
-#[allow(clippy::print_stderr)]
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     match error.print() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("layerlab: {}", sentence(&error.into()));
+            complain(&error.into());
             ExitCode::from(1)
         }
         _ => ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2)),
@@ -69,7 +68,6 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
 }
 
 /// Prints the error, where there is one, as one sentence, and gives the status.
-#[allow(clippy::print_stderr)]
 pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
     let error = match result {
         Ok(Answer::Yes) => return ExitCode::SUCCESS,
@@ -81,8 +79,13 @@ pub(crate) fn status(result: anyhow::Result<Answer>) -> ExitCode {
     if is_closed_pipe(&error) {
         return ExitCode::SUCCESS;
     }
-    eprintln!("layerlab: {}", sentence(&error));
+    complain(&error);
     ExitCode::from(code(&error))
+}
+
+/// Says it on standard error. Where nobody listens there, the status still tells.
+fn complain(error: &anyhow::Error) {
+    let _ = writeln!(io::stderr(), "layerlab: {}", sentence(error));
 }
 
 /// An error and its causes, each said once: some errors name their cause themselves.

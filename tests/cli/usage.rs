@@ -113,6 +113,17 @@ fn a_closed_pipe_is_success_without_a_word() {
 }
 
 #[test]
+fn a_closed_standard_error_leaves_the_status() {
+    for (line, status) in [("loss --net loopback", 2), ("why /nonexistent", 1), ("--nonsense", 2)] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = layerlab(line.split_whitespace());
+        command.stderr(writer).stdout(Stdio::null()).stdin(Stdio::null());
+        assert_eq!(command.status().unwrap().code(), Some(status), "{line}");
+    }
+}
+
+#[test]
 fn a_full_disk_ends_the_run_and_leaves_a_capture_that_can_be_read() {
     let folder = Folder::new();
     // A small disk that only this child sees; what is on it at the end comes through standard output.

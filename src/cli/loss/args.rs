@@ -108,6 +108,8 @@ fn octets(text: &str) -> Result<u64, String> {
         "mb" | "m" => Some(1_000_000),
         "kib" => Some(1 << 10),
         "mib" => Some(1 << 20),
+        "gb" | "g" => Some(1_000_000_000),
+        "gib" => Some(1 << 30),
         _ => None,
     };
     let example = "write a whole number of octets such as 10MB, 400kB or 65536";
@@ -130,6 +132,7 @@ mod tests {
         assert_eq!(octets("1MiB"), Ok(1 << 20));
         assert_eq!(octets("400kB"), Ok(400_000));
         assert_eq!(octets("77"), Ok(77));
+        assert!(octets("1GB").is_err_and(|why| why.contains("100MB at most")));
         for wrong in ["", "0", "0MB", "1GB", "101MB", "1.5MB", "MB", "99999999999999999999MB"] {
             assert!(octets(wrong).is_err(), "{wrong}");
         }

@@ -183,9 +183,11 @@ fn a_table_and_a_picture_fit_and_say_in_words_what_they_show() {
         let name = lane.transport.name();
         let column = text::Column { name: &name, score: &score, offered };
         let table = text::scorecard(&[column, column], &load, look);
+        let lanes = text::scorecard(&[column; 7], &load, look);
+        assert_eq!(lanes.matches(&name).count(), 7, "no lane is left out");
         let dots = text::dots(&name, &lane.messages, Duration::from_millis(96), look);
         let list = text::list(&name, lane.began, &lane.messages, look);
-        for text in [&table, &dots, &list] {
+        for text in [&table, &lanes, &dots, &list] {
             assert!(text.is_ascii());
             assert!(text.lines().all(|line| line.len() <= width && line.trim_end() == line), "{text}");
         }

@@ -190,6 +190,17 @@ fn grid(columns: &[Column<'_>], rows: &[Row<'_>], look: Look) -> String {
         .enumerate()
         .map(|(i, c)| cells.iter().map(|row| row[i].len()).chain([c.name.len()]).max().unwrap_or(0) + 2)
         .collect();
+    // As many lanes side by side as there is room for; the others in a table of their own below.
+    let mut used = NAME;
+    let fit = widths.iter().take_while(|width| {
+        used += **width;
+        used <= look.width
+    });
+    let fit = fit.count().max(1);
+    if fit < columns.len() {
+        let (here, below) = columns.split_at(fit);
+        return grid(here, rows, look) + "\n" + &grid(below, rows, look);
+    }
     let all: usize = widths.iter().sum();
     let name = look.width.saturating_sub(all).clamp(NAME, 40);
     let mut out = " ".repeat(name);
