@@ -1,0 +1,71 @@
+//! What had become of the octets when they were sent again.
+
+use super::*;
+
+#[test]
+fn spurious_ones_say_why_nothing_had_come_back() {
+    // Delayed: it arrives after it was sent again.
+    let mut play = Play::opened();
+    let late = play.frame(ToServer, 20_000, (ACK, 1, 1, 100, &[]), Some(400_000), &[]);
+    play.data(264, 1, 100);
+    let arrives = Time::from_millis(420);
+    assert_eq!(play.causes(), [LossCause::UnderWay { frame: name(late), arrives }]);
+    assert_eq!(play.causes()[0].is_spurious(), Some(true));
+
+    // The acknowledgment was dropped.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    let ack = play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), None, &[]);
+    play.data(264, 1, 100);
+    let by = Rule::Script("tcp.data".into());
+    assert_eq!(play.causes(), [LossCause::AckDropped { frame: name(whole), ack: name(ack), by }]);
+
+    // It was on its way.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    let ack = play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), Some(500_000), &[]);
+    play.data(264, 1, 100);
+    let arrives = Time::from_millis(530);
+    assert_eq!(play.causes(), [LossCause::AckUnderWay { frame: name(whole), ack: name(ack), arrives }]);
+
+    // There was none.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    play.data(264, 1, 100);
+    assert_eq!(play.causes(), [LossCause::NotAcknowledged { frame: name(whole) }]);
+}
+
+#[test]
+fn what_had_come_once_is_not_lost_with_a_later_copy() {
+    // It came, its acknowledgment did not; the copy was dropped, and sent again for the same reason as before.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    let ack = play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), None, &[]);
+    play.lost(264, 1, 100);
+    play.data(764, 1, 100);
+    let by = Rule::Script("tcp.data".into());
+    let cause = LossCause::AckDropped { frame: name(whole), ack: name(ack), by };
+    assert_eq!(play.causes(), [cause.clone(), cause]);
+}
+
+#[test]
+fn two_segments_sent_again_as_one_are_needed_if_either_is() {
+    let mut play = Play::opened();
+    play.data(20, 1, 100);
+    let lost = play.lost(21, 101, 100);
+    play.frame(ToClient, 30_000, (ACK, 1, 101, 0, &[]), None, &[]);
+    play.data(264, 1, 200);
+    let by = Rule::Script("tcp.data".into());
+    assert_eq!(play.causes(), [LossCause::Dropped { frame: name(lost), by }]);
+}
+
+#[test]
+fn a_flipped_bit_is_a_loss() {
+    let mut play = Play::opened();
+    let bad = play.data(20, 1, 100);
+    let by = Rule::Random(0.05);
+    let row = play.trace.frames.last_mut().unwrap().row.as_mut().unwrap();
+    row.fate = Fate::Delivered(Delivery { corrupted: Some((7, by.clone())), ..Delivery::plain(row.at) });
+    play.data(264, 1, 100);
+    assert_eq!(play.causes(), [LossCause::Corrupted { frame: name(bad), by }]);
+}
