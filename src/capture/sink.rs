@@ -166,6 +166,8 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
                     cut(text);
                 }
             }
+            // So do system calls: who knows of them says more of a segment or a FIN.
+            What::Called { .. } | What::Returned { .. } => drop((self.narrator)(event)),
             _ => {}
         }
         Ok(Flow::Continue)
