@@ -487,6 +487,7 @@ WORDS = [
     (r"the RST is frame #(\d+)", has_flag("RST")),
     (r"because #(\d+) was dropped", dropped),
     (r"because #(\d+) was damaged", damaged),
+    (r"ICMP #(\d+) came \(", icmp_error),
     (r"#(\d+) had told by SACK that octets beyond these arrived",
         lambda case, frame: case.row[frame].has("tcp.options.sack_le")),
     # Its blocks themselves are held against tshark's where they are told.
