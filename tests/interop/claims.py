@@ -328,7 +328,7 @@ def analysis(case, id, event, where):
         else:
             case.used.add(reason)
     duplicate = found.get("duplicate_ack")
-    expected = duplicate and duplicate["nth"] - len(widened(case, id, duplicate["frame"]))
+    expected = duplicate and duplicate["nth"] - len(widened(case, id, duplicate["frame"])) + idle_before(case, id, row)
     if duplicate and row.has("tcp.analysis.window_update"):
         expected = None
     if duplicate is None and row.has("tcp.analysis.duplicate_ack_num") and nothing_under_way(case, id, row):
@@ -365,6 +365,13 @@ def widened(case, id, of):
     """The duplicates of the ACK `of`, up to frame `id`, that tshark calls window updates (see SELECTIVE)."""
     return [n for n, e in case.frames.items() if n <= id and notes(e).get("duplicate_ack", {}).get("frame") == of
         and n in case.row and case.row[n].has("tcp.analysis.window_update")]
+
+
+def idle_before(case, id, row):
+    """How many ACKs before frame `id` tshark counts with it as duplicates though nothing was under way."""
+    of = row.text("tcp.analysis.duplicate_ack_frame")
+    return sum("duplicate_ack" not in notes(e) and nothing_under_way(case, n, case.row[n]) for n, e in case.frames.items()
+        if of and n < id and n in case.row and case.row[n].text("tcp.analysis.duplicate_ack_frame") == of)
 
 
 def facts(case, id, event, where):
@@ -462,6 +469,10 @@ def damaged(case, frame):
     return bool(deliveries) and all("corrupted" in delivery for delivery in deliveries)
 
 
+def lost(case, frame):
+    return dropped(case, frame) or damaged(case, frame)
+
+
 def icmp_error(case, frame):
     return case.row[frame].has("icmp.type", "icmpv6.type")
 
@@ -487,6 +498,12 @@ WORDS = [
     (r"the RST is frame #(\d+)", has_flag("RST")),
     (r"because #(\d+) was dropped", dropped),
     (r"because #(\d+) was damaged", damaged),
+    (r"((?:#\d+(?:, )?)+) were lost, #\d+ (?:dropped|damaged):", lost),
+    (r"frames were lost, the last #(\d+) (?:dropped|damaged):", lost),
+    (r"#(\d+)(?:, on its way back,)? was dropped:", dropped),
+    (r"#(\d+)(?:, on its way back,)? was damaged:", damaged),
+    (r"#(\d+)(?:, on its way back,)? is still under way: it arrives at", lambda case, frame: not dropped(case, frame)),
+    (r"inferred: Nagle's algorithm held it .* until ACK #(\d+) came", has_flag("ACK")),
     (r"ICMP #(\d+) came \(", icmp_error),
     (r"#(\d+) had told by SACK that octets beyond these arrived",
         lambda case, frame: case.row[frame].has("tcp.options.sack_le")),
