@@ -312,11 +312,16 @@ pub fn stop_together(running: Running, terminal: &mut Option<Terminal>) {
 /// Those of starting it.
 #[allow(unsafe_code)]
 pub fn run_in_front(mut command: Command) -> io::Result<Exit> {
-    // SAFETY: a system call without pointers, between fork and exec.
+    let parent = process::getpid();
+    // SAFETY: system calls without pointers, between fork and exec.
     unsafe {
-        command.pre_exec(|| match libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGHUP) {
-            0 => Ok(()),
-            _ => Err(io::Error::last_os_error()),
+        command.pre_exec(move || {
+            process::set_parent_process_death_signal(Some(Signal::HUP))?;
+            // One that died before that is noticed here; one in another process namespace has no number.
+            match process::getppid() {
+                Some(adopter) if adopter != parent => Err(io::ErrorKind::BrokenPipe.into()),
+                _ => Ok(()),
+            }
         });
     }
     let mut terminal = Terminal::of_stdin();

@@ -5,7 +5,9 @@
 #![allow(unsafe_code)]
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, getppid, kill_process, set_parent_process_death_signal, waitpid,
+};
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,6 +22,7 @@ struct Child(Pid);
 impl Child {
     /// Forks; in the child runs `body` and exits with what it returns.
     fn fork(body: impl FnOnce() -> i32) -> io::Result<Child> {
+        let parent = getpid();
         // SAFETY: the child runs `body` and leaves by `_exit`, never returning into the caller's
         // frames. Callers that have other threads keep `body` to system calls and to allocation,
         // which the C library makes safe in a forked child.
@@ -27,9 +30,12 @@ impl Child {
             -1 => Err(io::Error::last_os_error()),
             0 => {
                 let code = catch_unwind(AssertUnwindSafe(|| {
-                    // SAFETY: no pointers. A child never outlives its parent.
-                    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
-                    body()
+                    // A child never outlives its parent: the kernel ends it then, or it finds at its first step
+                    // that somebody else adopted it, because the parent died before it could ask for that.
+                    match set_parent_process_death_signal(Some(Signal::KILL)) {
+                        Ok(()) if getppid() == Some(parent) => body(),
+                        _ => 1,
+                    }
                 }))
                 .unwrap_or(1);
                 // SAFETY: ends the process without running the parent's exit handlers a second time.
