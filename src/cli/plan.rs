@@ -1,8 +1,8 @@
 //! What was typed, turned into what it means: where the run takes place, on which wire, how it looks.
 
 use super::args::{
-    BackendArg, BytesArg, ColorArg, CommonSocketArgs, ECHO_PORT, MessageArgs, ModelArg, NetArg, NetArgs,
-    OffloadArg, ShowArgs, TcpInfoArg, VantageArg,
+    BackendArg, BytesArg, ColorArg, CommonSocketArgs, ECHO_PORT, LookArgs, MessageArgs, ModelArg, NetArg,
+    NetArgs, OffloadArg, ShowArgs, TcpInfoArg, VantageArg,
 };
 use super::exit::{Cannot, Usage};
 use crate::host::{Choice, Sysctl, Topology};
@@ -232,7 +232,7 @@ pub(crate) fn style(show: &ShowArgs, to_stderr: bool) -> Style {
             TcpInfoArg::All => TcpInfoShow::All,
             TcpInfoArg::Off => TcpInfoShow::Off,
         },
-        ..plain_style(show.color, show.ascii, show.model, to_stderr)
+        ..plain_style(show.look, show.model, to_stderr)
     }
 }
 
@@ -251,12 +251,12 @@ pub(crate) fn width(asked: Option<u16>, to_stderr: bool) -> usize {
 }
 
 /// How text looks where no run is shown.
-pub(crate) fn plain_style(color: ColorArg, ascii: bool, model: ModelArg, to_stderr: bool) -> Style {
+pub(crate) fn plain_style(look: LookArgs, model: ModelArg, to_stderr: bool) -> Style {
     let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
     let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     Style {
-        ascii,
-        color: match color {
+        ascii: look.ascii,
+        color: match look.color {
             ColorArg::Always => true,
             ColorArg::Never => false,
             // A terminal that says that it is dumb knows no escape sequences.

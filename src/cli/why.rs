@@ -41,7 +41,7 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<Answer> {
     };
     let explained = trace.explain();
     let mut out = BufWriter::new(io::stdout().lock());
-    let style = plan::plain_style(args.color, args.ascii, args.model, false);
+    let style = plan::plain_style(args.look, args.model, false);
     match asked {
         Some(asked) => one(&mut out, &explained, asked, args.json, &style)?,
         None => {

@@ -1,7 +1,7 @@
 //! What was typed for `layerlab loss`.
 
 use super::sweep::SweepArgs;
-use crate::cli::args::{ColorArg, PlaceArgs, duration, sysctl};
+use crate::cli::args::{LookArgs, PlaceArgs, duration, sysctl};
 use crate::cli::impair::Impairments;
 use crate::live::loss::{LEAST, MOST};
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
@@ -72,12 +72,8 @@ pub(crate) struct LossShow {
     /// One JSON object a line instead of tables and sentences (docs/json.md)
     #[arg(long, help_heading = "Output", conflicts_with = "quiet")]
     pub(crate) json: bool,
-    /// Colour (NO_COLOR is honoured)
-    #[arg(long, value_enum, default_value = "auto", value_name = "WHEN", help_heading = "Output")]
-    pub(crate) color: ColorArg,
-    /// Plain ASCII only
-    #[arg(long, help_heading = "Output")]
-    pub(crate) ascii: bool,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
     /// The scorecard alone
     #[arg(long, short, help_heading = "Output")]
     pub(crate) quiet: bool,

@@ -1,15 +1,14 @@
 //! How a comparison is shown: the question, the pictures, the scorecard, the chain behind the longest wait.
 
 use super::LossArgs;
-use crate::cli::args::{ColorArg, NetArgs};
+use crate::cli::args::{ModelArg, NetArgs};
 use crate::cli::plan;
 use crate::model::{Carried, Event, Fate, FrameId, Packet, TcpNote, What};
 use crate::narrate::loss::{self as words, Found, Kind, Late, Told};
 use crate::narrate::{Style, ladder};
 use crate::report::loss::text::{self, BulkRow, Column, Look};
 use crate::report::loss::{self, Comparison, Lane, Load, Offered, Score, Transport, Trigger};
-use std::env;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// Messages up to which each one's time is listed.
@@ -28,16 +27,9 @@ pub(super) struct Screen {
 
 impl Screen {
     pub(super) fn new(args: &LossArgs) -> Screen {
-        let out = io::stdout();
-        let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        let color = match args.show.color {
-            ColorArg::Always => true,
-            ColorArg::Never => false,
-            ColorArg::Auto => out.is_terminal() && !no_color,
-        };
         let width = plan::width(args.show.width, false);
-        let style = Style { width, ascii: args.show.ascii, color, ..Style::default() };
-        Screen { look: Look { width, ascii: args.show.ascii }, style, out }
+        let style = Style { width, ..plan::plain_style(args.show.look, ModelArg::Both, false) };
+        Screen { look: Look { width, ascii: style.ascii }, style, out: io::stdout() }
     }
 
     /// What is asked, and of whom.
