@@ -18,6 +18,7 @@ mod tour;
 mod udp;
 mod why;
 mod wire;
+mod ws;
 
 use args::{Cli, Command, TcpCommand, UdpCommand};
 use clap::Parser;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Udp(UdpCommand::Echo(args)) => udp::echo(&args),
         Command::Udp(UdpCommand::Serve(args)) => udp::serve(&args),
         Command::Udp(UdpCommand::Send(args)) => udp::send(&args),
+        Command::Ws(command) => ws::ws(command),
         Command::Wire(command) => wire::wire(&command),
         Command::Loss(args) => loss::run(&args),
         Command::Why(args) => why::run(&args),

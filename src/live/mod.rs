@@ -27,3 +27,4 @@ pub mod send;
 pub mod serve;
 pub mod setup;
 mod stage;
+mod talk;

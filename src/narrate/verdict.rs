@@ -30,6 +30,18 @@ pub fn came_back(back: usize, asked: usize, failed: Option<&Failed>, outcome: &O
     parts.join("; ")
 }
 
+/// How a WebSocket ended for the client, where that was not what was asked for: why the handshake failed, or the code of
+/// the server's Close (1006 for none) and whether both sides sent one.
+pub fn websocket_ended(refused: Option<&str>, closed: Option<(u16, bool)>) -> String {
+    match (refused, closed) {
+        (Some(why), _) => format!("the handshake failed: {why}"),
+        (None, Some((1006, _))) => "the connection ended without a Close of the server".to_owned(),
+        (None, Some((code, true))) => format!("the server closed with {code}"),
+        (None, Some((code, false))) => format!("the server closed with {code}, and the client said no Close"),
+        (None, None) => "the connection was not closed in time".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

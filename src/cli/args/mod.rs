@@ -1,6 +1,7 @@
 //! What was typed. What it means is worked out in [`super::plan`].
 
 use super::wire::WireCommand;
+use super::ws::WsCommand;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     /// UDP: both ends with the wire between them, or one end on the real network
     #[command(subcommand)]
     Udp(UdpCommand),
+    /// WebSocket: the handshake, frames and closing of both ends, or one end on the real network
+    #[command(subcommand)]
+    Ws(WsCommand),
     /// Any two programs of yours on the two hosts: curl, iperf3, your homework
     #[command(subcommand)]
     Wire(WireCommand),

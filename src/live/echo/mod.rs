@@ -5,6 +5,7 @@
 
 pub mod tcp;
 pub mod udp;
+pub mod ws;
 
 use super::calls::{CallError, Program};
 use bytes::Bytes;
