@@ -21,6 +21,7 @@ pub mod private;
 pub mod programs;
 #[cfg(target_os = "linux")]
 mod pump;
+pub mod push;
 #[cfg(target_os = "linux")]
 mod rewire;
 pub mod send;

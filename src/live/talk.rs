@@ -54,7 +54,8 @@ impl<'a> Talk<'a> {
         }
     }
 
-    fn now(&self) -> Time {
+    /// The run's clock.
+    pub(crate) fn now(&self) -> Time {
         self.program.emitter.now()
     }
 

@@ -22,6 +22,7 @@ pub mod layers;
 pub mod loss;
 mod memory;
 mod programs;
+pub mod push;
 mod sentence;
 mod style;
 mod text;

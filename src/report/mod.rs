@@ -7,16 +7,18 @@
 //! ```
 //!
 //! [`loss`] is the comparison of `layerlab loss`: its data, its scorecard; [`sweep`] many of them over many
-//! wires. The same numbers give the same octets: nothing here reads a clock or draws a random number. Whatever a
+//! wires; [`push`] the same events pushed several ways. The same numbers give the same octets: nothing here reads a clock or draws a random number. Whatever a
 //! text holds, it is escaped where it is written, in `markup`.
 
 mod chart;
 mod draw;
 mod files;
+mod grid;
 pub mod loss;
 mod markup;
 mod page;
 mod pictures;
+pub mod push;
 mod scale;
 pub mod sweep;
 mod table;

@@ -1,5 +1,6 @@
 //! `layerlab ws ...`
 
+mod compare;
 mod echo;
 
 use super::exit::Answer;
@@ -10,11 +11,14 @@ use clap::Subcommand;
 pub(crate) enum WsCommand {
     /// Both ends: the handshake, messages there and back, the closing handshake; every call and frame told
     Echo(Box<echo::WsEchoArgs>),
+    /// The same events pushed by polling, long polling and WebSocket: what each costs; and full duplex, by order
+    Compare(Box<compare::CompareArgs>),
 }
 
 /// Runs it.
 pub(crate) fn ws(command: WsCommand) -> anyhow::Result<Answer> {
     match command {
         WsCommand::Echo(args) => echo::run(*args),
+        WsCommand::Compare(args) => compare::run(&args),
     }
 }

@@ -56,7 +56,7 @@ pub struct Ending {
 
 impl Ending {
     /// Keeps the error, where there is one, and gives the value, where there is one.
-    fn note<T>(&mut self, result: Result<T, CallError>) -> Option<T> {
+    pub(super) fn note<T>(&mut self, result: Result<T, CallError>) -> Option<T> {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 }

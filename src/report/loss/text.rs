@@ -2,6 +2,7 @@
 
 use super::{Load, Message, Offered, Score, Share, Trigger};
 use crate::model::{Direction, Rule};
+use crate::report::grid::{NAME, grid};
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -25,8 +26,6 @@ pub struct Column<'a> {
     pub offered: [Offered; 2],
 }
 
-/// Columns of the row's name.
-const NAME: usize = 26;
 /// Columns of a lane's picture before its axis.
 const AXIS: usize = 8;
 
@@ -164,7 +163,10 @@ pub fn scorecard(columns: &[Column<'_>], load: &Load, look: Look) -> String {
             }
         }
     }
-    grid(columns, &rows, look)
+    let names: Vec<&str> = columns.iter().map(|column| column.name).collect();
+    let rows: Vec<(String, Vec<String>)> =
+        rows.into_iter().map(|(name, value)| (name, columns.iter().map(value).collect())).collect();
+    grid(&names, &rows, look.width)
 }
 
 fn between((low, high): (f64, f64)) -> String {
@@ -181,51 +183,6 @@ fn rules(columns: &[Column<'_>]) -> Vec<(Direction, Rule)> {
     }
     all.sort_by_key(|(direction, _)| direction.index());
     all
-}
-
-fn grid(columns: &[Column<'_>], rows: &[Row<'_>], look: Look) -> String {
-    let cells: Vec<Vec<String>> = rows.iter().map(|(_, value)| columns.iter().map(value).collect()).collect();
-    let widths: Vec<usize> = columns
-        .iter()
-        .enumerate()
-        .map(|(i, c)| cells.iter().map(|row| row[i].len()).chain([c.name.len()]).max().unwrap_or(0) + 2)
-        .collect();
-    // As many lanes side by side as there is room for; the others in a table of their own below.
-    let mut used = NAME;
-    let fit = widths.iter().take_while(|width| {
-        used += **width;
-        used <= look.width
-    });
-    let fit = fit.count().max(1);
-    if fit < columns.len() {
-        let (here, below) = columns.split_at(fit);
-        return grid(here, rows, look) + "\n" + &grid(below, rows, look);
-    }
-    let all: usize = widths.iter().sum();
-    let name = look.width.saturating_sub(all).clamp(NAME, 40);
-    let mut out = " ".repeat(name);
-    for (column, width) in columns.iter().zip(&widths) {
-        let _ = write!(out, "{:>width$}", column.name);
-    }
-    out.push('\n');
-    for ((title, _), row) in rows.iter().zip(cells) {
-        if title.chars().count() > name {
-            // A long rule of a script: its numbers stand on the next line.
-            let _ = writeln!(out, "{}", cut(title, look.width));
-            let _ = write!(out, "{:name$}", "");
-        } else {
-            let _ = write!(out, "{title:name$}");
-        }
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(out, "{cell:>width$}");
-        }
-        out.push('\n');
-    }
-    out
-}
-
-fn cut(text: &str, width: usize) -> String {
-    text.chars().take(width).collect()
 }
 
 /// A lane's latencies, one dot a message: across, the messages in order; up, how long each took; at the bottom, an X

@@ -7,7 +7,7 @@ pub use wrong::Wrong;
 use super::{Ending, Experiment, Messages, ServerCue};
 use crate::live::calls::{CallError, Program, Traced};
 use crate::live::talk::Talk;
-use crate::model::{Side, SocketKind};
+use crate::model::{Side, SocketKind, Time};
 use crate::stack::l7_application::http1::{self, Fields, HeadDecoder, RequestHead, ResponseHead};
 use crate::stack::l7_application::ws::handshake::{AcceptSteps, ClientRequest, DeflateWish, ServerPolicy};
 use crate::stack::l7_application::ws::machine::{Command, Event, Settings};
@@ -69,6 +69,10 @@ pub struct Heard {
     pub deflate: bool,
     /// Pongs that answered a Ping.
     pub pongs: usize,
+    /// When it began to hand over its first message, where both sides send before either reads.
+    pub first_sent: Option<Time>,
+    /// When the last message came to it.
+    pub last_heard: Option<Time>,
     /// The code that the peer's Close had, 1005 for none, 1006 without a Close, and whether both sides sent one.
     pub closed: Option<(CloseCode, bool)>,
 }
@@ -99,10 +103,11 @@ impl WsEcho {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn note(&self, side: Side, event: &Event) {
+    fn note(&self, side: Side, now: Time, event: &Event) {
         let mut both = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         let heard = &mut both[side as usize];
         match event {
+            Event::Message(..) => heard.last_heard = Some(now),
             Event::Opened(agreed) => {
                 heard.opened = true;
                 heard.subprotocol.clone_from(&agreed.subprotocol);
@@ -113,6 +118,10 @@ impl WsEcho {
             Event::Closed { code, clean, .. } => heard.closed = Some((*code, *clean)),
             _ => {}
         }
+    }
+
+    fn begins_to_send(&self, side: Side, now: Time) {
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner)[side as usize].first_sent = Some(now);
     }
 
     fn message(&self, payload: &Bytes) -> Command {
@@ -180,9 +189,10 @@ impl WsEcho {
                 Ok(None) => break Ok(()),
                 Err(error) => break Err(error),
             };
-            self.note(Side::Server, &event);
+            self.note(Side::Server, program.emitter.now(), &event);
             let said = match event {
                 Event::Opened(_) if self.duplex => {
+                    self.begins_to_send(Side::Server, talk.now());
                     self.messages.list.iter().try_for_each(|message| talk.say(self.message(message)))
                 }
                 Event::Message(kind, payload) => {
@@ -231,6 +241,7 @@ impl WsEcho {
         if self.until(talk, |event| matches!(event, Event::Opened(_)))?.is_none() {
             return Ok(());
         }
+        self.begins_to_send(Side::Client, talk.now());
         let began = Instant::now();
         for (nth, message) in self.messages.list.iter().enumerate() {
             if !self.messages.every.is_zero() {
@@ -286,7 +297,7 @@ impl WsEcho {
         awaited: impl Fn(&Event) -> bool,
     ) -> Result<Option<Event>, CallError> {
         while let Some(event) = talk.hear()? {
-            self.note(Side::Client, &event);
+            self.note(Side::Client, talk.now(), &event);
             if awaited(&event) {
                 return Ok(Some(event));
             }
