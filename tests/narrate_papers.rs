@@ -5,6 +5,7 @@
 // The runs told by hand are the room's own; they speak of `crate::model`.
 use layerlab::model;
 use layerlab::narrate::{Json, glossary, layers};
+use layerlab::report::push::Pushed;
 use model::Sink;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -150,6 +151,20 @@ fn whys() -> [Value; 2] {
     [why::chain_json(&Chain { frame, at, seen, links }), why::notable_json(&notable)]
 }
 
+fn pushed() -> Pushed {
+    Pushed {
+        name: "polling".to_owned(),
+        made: 1,
+        after: vec![std::time::Duration::ZERO],
+        requests: 2,
+        empty: 1,
+        octets: [1, 2],
+        opening: [0, 0],
+        frames: [3, 4],
+        wire_octets: [5, 6],
+    }
+}
+
 #[test]
 fn the_schema_lists_exactly_what_is_written() {
     let (_, text) = paper("json.md");
@@ -165,8 +180,9 @@ fn the_schema_lists_exactly_what_is_written() {
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());
     lines.extend(whys());
+    lines.push(pushed().json(7));
     let every = documented(&text, "Every line");
-    for kind in ["run", "event", "outcome", "layers", "why", "notable"] {
+    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push"] {
         let mut written = BTreeSet::new();
         for line in lines.iter().filter(|l| l["kind"] == kind) {
             keys("", line, &mut written);

@@ -91,7 +91,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Answer> {
         }
         ways.push(pushed(&push, &finished));
     }
-    let messages = Messages::new(&[args.event.clone()], DUPLEX, None, Duration::ZERO);
+    let messages = Messages::new(std::slice::from_ref(&args.event), DUPLEX, None, Duration::ZERO);
     let duplex = WsEcho { duplex: true, ..WsEcho::new(messages, seed) };
     let finished = one(&ground, &duplex, &setup, &stop)?;
     if let Some(answer) = cut_short(&finished) {
