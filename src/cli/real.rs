@@ -79,19 +79,19 @@ fn mode(discard: bool) -> Mode {
 }
 
 /// How many octets of each call the listeners want.
-fn shown(show: &ShowArgs, all: usize) -> usize {
+pub(crate) fn shown(show: &ShowArgs, all: usize) -> usize {
     if show.json { all } else { PREVIEW }
 }
 
-fn address(text: &str) -> anyhow::Result<SocketAddr> {
+pub(crate) fn address(text: &str) -> anyhow::Result<SocketAddr> {
     args::listen_address(text).map_err(|why| Usage(why).into())
 }
 
 /// Tells where a server can be reached.
-type Ready<'a> = &'a mut dyn FnMut(SocketAddr);
+pub(crate) type Ready<'a> = &'a mut dyn FnMut(SocketAddr);
 
 /// Runs a server until Ctrl-C, quietly or told, and says what it did.
-fn serve<S>(
+pub(crate) fn serve<S>(
     show: &ShowArgs,
     at: SocketAddr,
     quiet: impl FnOnce(&AtomicBool, Ready<'_>) -> Result<S, ServeError>,
@@ -208,11 +208,11 @@ fn udp_words(summary: &udp::UdpSummary) -> String {
     parts.join(", ")
 }
 
-fn failures(parts: &mut Vec<String>, errors: &ErrorCounts) {
+pub(crate) fn failures(parts: &mut Vec<String>, errors: &ErrorCounts) {
     parts.extend(errors.iter().map(|(name, n)| format!("{n} failed with {name}")));
 }
 
-fn plural(n: u64, what: &str) -> String {
+pub(crate) fn plural(n: u64, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 

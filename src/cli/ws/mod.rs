@@ -2,6 +2,7 @@
 
 mod compare;
 mod echo;
+mod serve;
 
 use super::exit::Answer;
 use clap::Subcommand;
@@ -13,6 +14,8 @@ pub(crate) enum WsCommand {
     Echo(Box<echo::WsEchoArgs>),
     /// The same events pushed by polling, long polling and WebSocket: what each costs; and full duplex, by order
     Compare(Box<compare::CompareArgs>),
+    /// A server on the real network: echo, broadcast or chat, and a page for your browser
+    Serve(Box<serve::WsServeArgs>),
 }
 
 /// Runs it.
@@ -20,5 +23,6 @@ pub(crate) fn ws(command: WsCommand) -> anyhow::Result<Answer> {
     match command {
         WsCommand::Echo(args) => echo::run(*args),
         WsCommand::Compare(args) => compare::run(&args),
+        WsCommand::Serve(args) => serve::run(&args),
     }
 }

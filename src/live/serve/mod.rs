@@ -5,10 +5,12 @@
 //! [`PATIENCE`] later). They give a summary of what they did. What a peer sends never panics them, never
 //! hangs them, and never makes them hold more than the bounds that their options state.
 
-mod connection;
+mod reactor;
+mod stream;
 pub mod tcp;
 pub mod udp;
 mod watch;
+pub mod ws;
 
 pub use watch::{Narrated, Quiet, Step, Watch};
 

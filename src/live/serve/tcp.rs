@@ -6,26 +6,16 @@
 //! Memory: one receive buffer of `recv_size`, at most `pending_budget` plus 4 KiB for each connection of
 //! octets held for peers that do not read, and at most `max_connections` connections.
 
-use super::connection::{Connection, MEAGRE, Next, Shared, Why};
-use super::{ErrorCounts, Mode, Narrated, PATIENCE, Quiet, ServeError, Step, Watch, count, number};
-use crate::host::sockopt;
-use crate::model::{Call, Returned, Side, Sink, SocketKind, SocketOption, Time};
-use mio::net::TcpListener;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use socket2::{Domain, Socket, Type};
-use std::io::{self, ErrorKind};
+use super::reactor::{Counts, Door, Next, Reactor, Service, TURN, Why};
+use super::stream::{MEAGRE, Stream, Tally};
+use super::{ErrorCounts, Mode, Narrated, Quiet, ServeError, Watch};
+use crate::model::{Side, Sink, Time};
+use mio::Waker;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
-
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST: usize = 2;
-/// Connections accepted before the others get their turn.
-const ACCEPTS: usize = 256;
-/// How long to leave the backlog alone when the system has no descriptor or memory for a connection.
-const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// What is asked of the TCP server.
 #[derive(Clone, PartialEq, Debug)]
@@ -97,30 +87,10 @@ pub struct TcpSummary {
     pub errors: ErrorCounts,
 }
 
-/// Whether new connections are taken out of the backlog.
-#[derive(Clone, Copy, PartialEq)]
-enum Accepting {
-    Open,
-    /// As many as allowed are open: until one closes.
-    Full,
-    /// The system is short of something: until one closes, or this moment.
-    Short(Instant),
-}
-
 /// A server that listens.
 pub struct Server {
-    poll: Poll,
-    waker: Arc<Waker>,
-    listener: TcpListener,
-    local: SocketAddr,
-    options: TcpServe,
-    connections: Vec<Option<Connection>>,
-    free: Vec<usize>,
-    open: usize,
-    accepting: Accepting,
-    /// Connections that had their turn and may have more.
-    again: Vec<usize>,
-    shared: Shared,
+    reactor: Reactor<Echo>,
+    bound: usize,
 }
 
 impl Server {
@@ -129,312 +99,141 @@ impl Server {
     /// # Errors
     /// [`ServeError`]: the address is in use, not permitted, not of this machine; or a call failed.
     pub fn bind<W: Watch>(options: TcpServe, watch: &mut W) -> Result<Server, ServeError> {
-        let listener = listen(&options, watch)?;
-        let plain = |call| move |source| ServeError::Call { call, source };
-        let local = listener.local_addr().map_err(plain("getsockname"))?;
-        let mut listener = TcpListener::from_std(listener.into());
-        let poll = Poll::new().map_err(plain("epoll_create"))?;
-        let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(plain("eventfd"))?);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).map_err(plain("epoll_ctl"))?;
-        let shared = Shared {
-            buffer: vec![0; options.recv_size.max(1)].into_boxed_slice(),
+        let recv_size = options.recv_size.max(1);
+        let bound = options.pending_budget + options.max_connections * MEAGRE.min(recv_size);
+        let echo = Echo {
+            buffer: vec![0; recv_size].into_boxed_slice(),
             mode: options.mode,
-            budget: options.pending_budget,
-            pending: 0,
-            summary: TcpSummary::default(),
+            idle: options.idle,
+            idle_closed: 0,
+            tally: Tally { budget: options.pending_budget, ..Tally::default() },
         };
-        Ok(Server {
-            poll,
-            waker,
-            listener,
-            local: local.as_socket().unwrap_or(options.listen),
-            options,
-            connections: Vec::new(),
-            free: Vec::new(),
-            open: 0,
-            accepting: Accepting::Open,
-            again: Vec::new(),
-            shared,
-        })
+        let door = Door {
+            listen: options.listen,
+            nodelay: options.nodelay,
+            congestion: options.congestion,
+            backlog: options.backlog,
+            max_connections: options.max_connections,
+        };
+        Ok(Server { reactor: Reactor::bind(door, echo, watch)?, bound })
     }
 
     /// Where it listens.
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.reactor.local_addr()
     }
 
     /// Wakes the server, so that it looks at its stop flag at once.
     pub fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
+        self.reactor.waker()
     }
 
     /// The most octets that will ever be held for peers that do not read.
     pub fn pending_bound(&self) -> usize {
-        self.options.pending_budget + self.options.max_connections * MEAGRE.min(self.shared.buffer.len())
+        self.bound
     }
 
     /// Serves until `stop` is set or `watch` has had enough.
     ///
     /// # Errors
     /// [`ServeError::Call`] when the poll itself fails. A failing connection is counted and closed.
-    pub fn run<W: Watch>(mut self, watch: &mut W, stop: &AtomicBool) -> Result<TcpSummary, ServeError> {
-        let mut events = Events::with_capacity(1024);
-        let mut idle_check = self.options.idle.map(|idle| Instant::now() + idle / 4);
-        while !stop.load(Ordering::Relaxed) && !watch.over() {
-            match self.poll.poll(&mut events, Some(self.patience(idle_check))) {
-                Ok(()) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(source) => return Err(ServeError::Call { call: "epoll_wait", source }),
-            }
-            let heard = self.options.idle.map(|_| Instant::now());
-            for event in &events {
-                match event.token() {
-                    LISTENER => self.accept(watch),
-                    WAKER => {}
-                    Token(token) => {
-                        let why = Why { drain: event.is_read_closed() || event.is_priority() };
-                        self.drive(token - FIRST, why, heard, watch);
-                    }
-                }
-            }
-            for index in std::mem::take(&mut self.again) {
-                if self.connections[index].as_mut().is_some_and(|c| std::mem::take(&mut c.again)) {
-                    self.drive(index, Why { drain: false }, None, watch);
-                }
-            }
-            if let Accepting::Short(until) = self.accepting
-                && Instant::now() >= until
-            {
-                self.accept(watch);
-            }
-            if let (Some(idle), Some(now), Some(due)) = (self.options.idle, heard, idle_check)
-                && now >= due
-            {
-                self.close_idle(now, idle, watch);
-                idle_check = Some(now + idle / 4);
-            }
-        }
-        Ok(self.wind_down(watch))
-    }
-
-    /// How long the poll may wait.
-    fn patience(&self, idle_check: Option<Instant>) -> Duration {
-        if !self.again.is_empty() {
-            return Duration::ZERO;
-        }
-        let mut patience = PATIENCE;
-        let short = if let Accepting::Short(until) = self.accepting { Some(until) } else { None };
-        for due in [idle_check, short].into_iter().flatten() {
-            patience = patience.min(due.saturating_duration_since(Instant::now()));
-        }
-        patience
-    }
-
-    fn drive<W: Watch>(&mut self, index: usize, why: Why, heard: Option<Instant>, watch: &mut W) {
-        // A connection that an earlier event of the same batch closed leaves an empty place.
-        let Some(connection) = self.connections.get_mut(index).and_then(Option::as_mut) else { return };
-        if heard.is_some() {
-            connection.heard = heard;
-        }
-        match connection.drive(why, &mut self.shared, watch) {
-            Next::Wait => {}
-            Next::Again => {
-                if !std::mem::replace(&mut connection.again, true) {
-                    self.again.push(index);
-                }
-            }
-            Next::Close => self.close(index, watch),
-        }
-    }
-
-    fn close<W: Watch>(&mut self, index: usize, watch: &mut W) {
-        if let Some(connection) = self.connections[index].take() {
-            // Dropping the stream takes it out of the poll (epoll(7), "Questions and answers").
-            connection.close(&mut self.shared, watch);
-            self.free.push(index);
-            self.open -= 1;
-            if self.accepting != Accepting::Open {
-                self.accept(watch);
-            }
-        }
-    }
-
-    /// Takes connections out of the backlog: the listener is edge-triggered, so until it is empty or
-    /// accepting pauses.
-    fn accept<W: Watch>(&mut self, watch: &mut W) {
-        for _ in 0..ACCEPTS {
-            if self.open >= self.options.max_connections {
-                self.pause(Accepting::Full);
-                return;
-            }
-            let began = watch.now();
-            let result = self.listener.accept();
-            match &result {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.accepting = Accepting::Open;
-                    return;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                _ => {}
-            }
-            watch.returned(None, || {
-                let told = result
-                    .as_ref()
-                    .map(|(stream, peer)| Returned::Accepted { fd: number(stream), peer: *peer });
-                Step::plain(number(&self.listener), Call::Accept, told, began)
-            });
-            match result {
-                Ok((stream, _)) => {
-                    if let Err(error) = self.admit(stream, watch) {
-                        count(&mut self.shared.summary.errors, &error);
-                    }
-                }
-                // accept(2): errors of the connection itself, which is gone, are to be passed over.
-                Err(error) if error.kind() == ErrorKind::ConnectionAborted => {
-                    count(&mut self.shared.summary.errors, &error);
-                }
-                // EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection stays in the backlog and would make
-                // a loop that only tries again spin.
-                Err(error) => {
-                    count(&mut self.shared.summary.errors, &error);
-                    self.pause(Accepting::Short(Instant::now() + SHORTAGE));
-                    return;
-                }
-            }
-        }
-        // Many more may wait: come back after the others had their turn.
-        self.accepting = Accepting::Short(Instant::now());
-    }
-
-    fn pause(&mut self, why: Accepting) {
-        if self.accepting == Accepting::Open {
-            self.shared.summary.accept_pauses += 1;
-        }
-        self.accepting = why;
-    }
-
-    fn admit<W: Watch>(&mut self, mut stream: mio::net::TcpStream, watch: &mut W) -> io::Result<()> {
-        self.shared.summary.accepted += 1;
-        if self.options.nodelay {
-            let began = watch.now();
-            let result = stream.set_nodelay(true);
-            watch.returned(None, || {
-                let call = Call::SetOption(SocketOption { name: "TCP_NODELAY", value: "1".to_owned() });
-                Step::plain(number(&stream), call, result.as_ref().map(|()| Returned::Done), began)
-            });
-            // macOS answers EINVAL for a connection that its peer has reset already; the read will say so.
-        }
-        let index = self.free.pop().unwrap_or(self.connections.len());
-        if let Err(error) = register(self.poll.registry(), &mut stream, Token(index + FIRST)) {
-            if index < self.connections.len() {
-                self.free.push(index);
-            }
-            return Err(error);
-        }
-        let heard = self.options.idle.map(|_| Instant::now());
-        let connection = Some(Connection::new(stream, heard));
-        if index == self.connections.len() {
-            self.connections.push(connection);
-        } else {
-            self.connections[index] = connection;
-        }
-        self.open += 1;
-        self.shared.summary.peak_open = self.shared.summary.peak_open.max(self.open);
-        Ok(())
-    }
-
-    /// Looks at every connection: the cost is in proportion to their number, four times an idle limit.
-    fn close_idle<W: Watch>(&mut self, now: Instant, idle: Duration, watch: &mut W) {
-        for index in 0..self.connections.len() {
-            let silent = self.connections[index]
-                .as_ref()
-                .and_then(|c| c.heard)
-                .is_some_and(|heard| now.saturating_duration_since(heard) >= idle);
-            if silent {
-                self.shared.summary.idle_closed += 1;
-                self.close(index, watch);
-            }
-        }
-    }
-
-    fn wind_down<W: Watch>(mut self, watch: &mut W) -> TcpSummary {
-        self.shared.summary.open = self.open;
-        let fd = number(&self.listener);
-        let began = watch.now();
-        drop(self.listener);
-        watch.returned(None, || Step::plain(fd, Call::Close, Ok(Returned::Done), began));
-        for connection in self.connections.into_iter().flatten() {
-            connection.close(&mut self.shared, watch);
-        }
-        self.shared.summary
+    pub fn run<W: Watch>(self, watch: &mut W, stop: &AtomicBool) -> Result<TcpSummary, ServeError> {
+        let (Echo { idle_closed, tally, .. }, counts) = self.reactor.run(watch, stop)?;
+        let Counts { accepted, open, peak_open, accept_pauses, errors } = counts;
+        Ok(TcpSummary {
+            accepted,
+            open,
+            peak_open,
+            received: tally.received,
+            sent: tally.sent,
+            unsent: tally.unsent,
+            peak_pending: tally.peak_held,
+            stalls: tally.stalls,
+            idle_closed,
+            accept_pauses,
+            errors,
+        })
     }
 }
 
-/// Both directions at once; and urgent data, which ends a read before the socket is empty.
-fn register(registry: &Registry, stream: &mut mio::net::TcpStream, token: Token) -> io::Result<()> {
-    let interest = Interest::READABLE | Interest::WRITABLE;
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    let interest = interest | Interest::PRIORITY;
-    registry.register(stream, token, interest)
+/// What all connections share.
+struct Echo {
+    /// The one receive buffer. Nothing stays in it between two turns.
+    buffer: Box<[u8]>,
+    mode: Mode,
+    idle: Option<Duration>,
+    idle_closed: u64,
+    tally: Tally,
 }
 
-/// `socket()`, the options, `bind()`, `listen()`.
-fn listen<W: Watch>(options: &TcpServe, watch: &mut W) -> Result<Socket, ServeError> {
-    let address = options.listen;
-    let began = watch.now();
-    let made = Socket::new(Domain::for_address(address), Type::STREAM, None);
-    watch.returned(None, || Step {
-        fd: None,
-        ..Step::plain(
-            0,
-            Call::Socket(SocketKind::Stream),
-            made.as_ref().map(|s| Returned::Descriptor(number(s))),
-            began,
-        )
-    });
-    let socket = made.map_err(|source| ServeError::setup("socket", address, source))?;
-    let mut set = |name: &'static str, value: &str, set: &dyn Fn(&Socket) -> io::Result<()>| {
-        let began = watch.now();
-        let result = set(&socket);
-        watch.returned(None, || {
-            let call = Call::SetOption(SocketOption { name, value: value.to_owned() });
-            Step::plain(number(&socket), call, result.as_ref().map(|()| Returned::Done), began)
-        });
-        result.map_err(|source| ServeError::setup("setsockopt", address, source))
-    };
-    // On Windows the option means something else: to take a port that another program holds.
-    if cfg!(unix) {
-        set("SO_REUSEADDR", "1", &|s| s.set_reuse_address(true))?;
+/// One client: read, write straight back, hold only what the peer did not take.
+struct Connection {
+    stream: Stream,
+    drain: bool,
+}
+
+impl Service for Echo {
+    type Connection = Connection;
+
+    fn open(&mut self, stream: Stream, _: usize, _: Instant) -> Connection {
+        Connection { stream, drain: false }
     }
-    // Urgent octets stay in the stream (RFC 6093 s5), so that an echo is whole. Inherited by accept().
-    set("SO_OOBINLINE", "1", &|s| s.set_out_of_band_inline(true))?;
-    if let Some(name) = &options.congestion {
-        set("TCP_CONGESTION", &format!("\"{name}\""), &|s| sockopt::set_congestion(s, name)).map_err(
-            |error| match error {
-                ServeError::Call { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                    ServeError::NoCongestionControl { name: name.clone() }
-                }
-                error => error,
-            },
-        )?;
+
+    fn drive<W: Watch>(&mut self, connection: &mut Connection, why: Why, watch: &mut W) -> io::Result<Next> {
+        let Connection { stream, drain } = connection;
+        *drain |= why.drain;
+        if stream.held() > 0 {
+            if !stream.flush(&mut self.tally, watch)? {
+                return Ok(Next::Wait);
+            }
+            // Edges that came while nothing was read are gone: look for oneself.
+            *drain = true;
+        }
+        for _ in 0..TURN {
+            let room = self.tally.room(self.buffer.len());
+            let Some(got) = stream.receive(&mut self.buffer[..room], &mut self.tally, watch)? else {
+                *drain = false;
+                return Ok(Next::Wait);
+            };
+            if got == 0 {
+                // The peer has ended its direction and has been given all it sent: end ours.
+                stream.half_close(watch);
+                return Ok(Next::Close);
+            }
+            if self.mode == Mode::Echo && !stream.send(&self.buffer[..got], &mut self.tally, watch)? {
+                return Ok(Next::Wait);
+            }
+            // epoll(7), "Possible pitfalls": a stream's read that gave less than was asked for has
+            // emptied the socket, and whatever comes later makes a new edge. Saves the read that would
+            // only say EAGAIN. Windows has no such rule.
+            if got < room && !*drain && cfg!(unix) {
+                return Ok(Next::Wait);
+            }
+        }
+        Ok(Next::Again)
     }
-    let mut call = |call: Call, run: &dyn Fn(&Socket) -> io::Result<Returned>| {
-        let began = watch.now();
-        let result = run(&socket);
-        let name = call.name();
-        watch.returned(None, || {
-            let told = result.as_ref().map(Returned::clone);
-            Step::plain(number(&socket), call, told, began)
-        });
-        result.map(drop).map_err(|source| ServeError::setup(name, address, source))
-    };
-    call(Call::Bind(address), &|s| {
-        s.bind(&address.into())?;
-        Ok(Returned::Local(s.local_addr()?.as_socket().unwrap_or(address)))
-    })?;
-    call(Call::Listen(options.backlog), &|s| s.listen(options.backlog).map(|()| Returned::Done))?;
-    socket.set_nonblocking(true).map_err(|source| ServeError::setup("fcntl", address, source))?;
-    Ok(socket)
+
+    fn close<W: Watch>(&mut self, connection: Connection, watch: &mut W) {
+        connection.stream.close(&mut self.tally, watch);
+    }
+
+    fn sweep_every(&self) -> Option<Duration> {
+        self.idle.map(|idle| idle / 4)
+    }
+
+    fn sweep<W: Watch>(
+        &mut self,
+        _: &mut Connection,
+        _: Instant,
+        silence: Duration,
+        _: &mut W,
+    ) -> io::Result<Next> {
+        if self.idle.is_none_or(|idle| silence < idle) {
+            return Ok(Next::Wait);
+        }
+        self.idle_closed += 1;
+        Ok(Next::Close)
+    }
 }
 
 /// Serves and tells every system call to `sink`, until `stop` is set or `sink` stops it. `ready` hears

@@ -49,6 +49,12 @@ impl Reply<'_> {
         Ok(())
     }
 
+    /// Whether a frame may be sent as it is, past the sender: nothing of ours is unfinished, closed or compressed.
+    #[inline]
+    pub fn takes_frames(&self) -> bool {
+        !self.sender.compresses() && may_begin(self.dialogue.state(self.sender.side())).is_ok()
+    }
+
     /// The octets to send, in order. Who writes them out early (to send a [`Message::into_frame`] behind them
     /// without a copy) empties it.
     pub fn out(&mut self) -> &mut Vec<u8> {
@@ -140,6 +146,12 @@ impl Endpoint {
         if let Some(code) = self.due.take().filter(|_| self.may_close()) {
             self.say_close(code.map(|code| (code, "")), out);
         }
+    }
+
+    /// Octets that are held of a message that is not whole yet.
+    #[inline]
+    pub fn held(&self) -> usize {
+        self.assembler.held()
     }
 
     /// Where both sides stand.

@@ -70,12 +70,15 @@ impl<'a> Message<'a> {
     }
 
     /// The message as one unmasked frame, its header written right before the payload where that lies: a
-    /// server can send it on without a copy. `None` where there is no room before it: a message that a
+    /// server can send it on without a copy. The message again where there is no room before it: one that a
     /// server sent unmasked, or whose header came with an earlier read.
     #[inline]
-    pub fn into_frame(self) -> Option<&'a [u8]> {
-        let header = FrameHeader::new(self.kind.opcode(), 0);
-        codec::reframe(&header, self.octets, self.payload_at).map(|frame| &*frame)
+    pub fn into_frame(self) -> Result<&'a [u8], Message<'a>> {
+        let header = FrameHeader::new(self.kind.opcode(), self.payload().len() as u64);
+        match self.payload_at.checked_sub(header.encoded_len()) {
+            Some(_) => Ok(codec::reframe(&header, self.octets, self.payload_at).unwrap_or_default()),
+            None => Err(self),
+        }
     }
 }
 
@@ -110,6 +113,8 @@ pub struct Assembler {
     buffer: Vec<u8>,
     /// The beginning of a control frame's payload that one read did not hold.
     control: Vec<u8>,
+    /// Made with the first message that needs it: an idle connection holds none.
+    window: Option<Window>,
     inflater: Option<Box<Inflater>>,
 }
 
@@ -124,8 +129,15 @@ impl Assembler {
             utf8: Utf8::new(),
             buffer: Vec::new(),
             control: Vec::new(),
-            inflater: deflate.map(|window| Box::new(Inflater::new(window))),
+            window: deflate,
+            inflater: None,
         }
+    }
+
+    /// Octets that are held of a message that is not whole.
+    #[inline]
+    pub fn held(&self) -> usize {
+        self.buffer.capacity()
     }
 
     /// Takes the next piece. What it gives borrows from the piece, or from the assembler until the next call.
@@ -174,8 +186,9 @@ impl Assembler {
             self.begin(&piece.header)?;
         }
         let checked = self.buffer.len();
-        match self.inflater.as_deref_mut().filter(|_| self.compressed) {
-            Some(inflater) => {
+        match self.window.filter(|_| self.compressed) {
+            Some(window) => {
+                let inflater = self.inflater.get_or_insert_with(|| Box::new(Inflater::new(window)));
                 let limit = self.limits.message;
                 inflater.feed(piece.payload(), &mut self.buffer, HEADROOM, limit)?;
                 if piece.last && piece.header.fin {

@@ -72,6 +72,12 @@ impl Sender {
         self.deflate = Some(Compressor { window, deflater: None, from, level });
     }
 
+    /// Whether it compresses messages.
+    #[inline]
+    pub const fn compresses(&self) -> bool {
+        self.deflate.is_some()
+    }
+
     /// Whether it is a client's.
     pub const fn side(&self) -> Side {
         if self.masks.is_some() { Side::Client } else { Side::Server }
