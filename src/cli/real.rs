@@ -79,7 +79,7 @@ fn mode(discard: bool) -> Mode {
 }
 
 /// How many octets of each call the listeners want.
-pub(crate) fn shown(show: &ShowArgs, all: usize) -> usize {
+fn shown(show: &ShowArgs, all: usize) -> usize {
     if show.json { all } else { PREVIEW }
 }
 

@@ -98,7 +98,7 @@ pub(crate) fn run(args: &WsServeArgs) -> anyhow::Result<Answer> {
         backlog: args.backlog,
         max_connections: args.max_clients as usize,
         lag: args.lag as usize,
-        show: real::shown(&args.show, 256 << 10),
+        show: 256 << 10,
         ..WsServe::new(real::address(&args.listen)?)
     };
     real::serve(

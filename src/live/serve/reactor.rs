@@ -89,11 +89,7 @@ pub(super) trait Service {
     fn take_news(&mut self) {}
 
     /// The server stops: says so to the peer. The connection is driven until it closes, or time is up.
-    fn farewell<W: Watch>(
-        &mut self,
-        _connection: &mut Self::Connection,
-        _watch: &mut W,
-    ) -> io::Result<Next> {
+    fn farewell<W: Watch>(&mut self, _connection: &mut Self::Connection, _watch: &mut W) -> io::Result<Next> {
         Ok(Next::Close)
     }
 }

@@ -245,3 +245,6 @@ pub fn run_quiet(
     ready(server.local_addr());
     server.run(&mut Quiet, stop)
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,6 +109,8 @@ impl Room {
             return Ok(Some(Next::Wait));
         }
         match phase {
+            // After our own Close nothing follows it.
+            Phase::Open(open) if open.endpoint.dialogue().said_close(Side::Server) => Ok(None),
             Phase::Open(open) => {
                 if let Some(id) = open.watches {
                     let mail = self.boxes.take(id);
@@ -131,10 +133,7 @@ impl Room {
     /// Sends a member what was said to all since its last turn.
     fn catch_up<W: Watch>(&mut self, client: &mut Client, watch: &mut W) -> io::Result<Option<Next>> {
         let Client { stream, phase: Phase::Open(open), .. } = client else { return Ok(None) };
-        let Some(place) = open.place.as_mut().filter(|_| !open.endpoint.dialogue().said_close(Side::Server))
-        else {
-            return Ok(None);
-        };
+        let Some(place) = &mut open.place else { return Ok(None) };
         loop {
             let Some(octets) = self.log.from(*place) else {
                 self.did.behind += 1;
@@ -166,16 +165,13 @@ impl Room {
         let (taken, asked) = match head.feed(&self.buffer[..got]) {
             Ok((_, None)) => return Ok(()),
             Ok((taken, Some(request))) => {
-                let near = is_near(&client.stream);
+                let near = || is_near(&client.stream);
                 let deflate = self.options.deflate && self.deflating < self.options.deflate_most;
                 let asked = self.web.answer(&request, near, deflate);
                 let watched = web::mailbox(&request).filter(|&id| self.boxes.is_open(id)).map(Watched::new);
                 (taken, (asked, watched.map(|watched| (watched, head.octets().to_vec()))))
             }
-            Err(fault) => {
-                let refusal = Refusal::Http(fault);
-                (got, (Asked::Refused(self.web.refuse(refusal.clone()), refusal), None))
-            }
+            Err(fault) => (got, (Asked::Refused(self.web.refuse(Refusal::Http(fault))), None)),
         };
         let (asked, watched) = asked;
         self.out.clear();
@@ -187,7 +183,7 @@ impl Room {
                 self.did.pages += 1;
                 self.end(client);
             }
-            Asked::Refused(head, _) => {
+            Asked::Refused(head) => {
                 answer(&head);
                 self.did.refused += 1;
                 self.end(client);
@@ -255,12 +251,7 @@ impl Room {
 
     /// Octets of frames.
     #[inline]
-    fn frames<W: Watch>(
-        &mut self,
-        client: &mut Client,
-        at: Range<usize>,
-        watch: &mut W,
-    ) -> io::Result<()> {
+    fn frames<W: Watch>(&mut self, client: &mut Client, at: Range<usize>, watch: &mut W) -> io::Result<()> {
         let Client { stream, phase: Phase::Open(open), .. } = client else { return Ok(()) };
         let octets = &mut self.buffer[at];
         let mut unsupported = false;
@@ -294,7 +285,7 @@ impl Room {
             }
             result
         };
-        let unfinished = open.endpoint.held();
+        let unfinished = open.endpoint.buffered();
         self.unfinished = self.unfinished + unfinished - client.unfinished;
         client.unfinished = unfinished;
         match result {
@@ -354,6 +345,20 @@ impl Room {
             open.close_by = Some(by);
         }
         self.send_out(client, watch)
+    }
+
+    /// A peer let its time pass. Who has begun a request is told so (RFC 9110 s15.5.9).
+    fn give_up<W: Watch>(&mut self, client: &mut Client, watch: &mut W) -> io::Result<Next> {
+        if !matches!(&client.phase, Phase::Shaking(head, _) if !head.octets().is_empty()) {
+            return Ok(Next::Close);
+        }
+        let mut head = ResponseHead::new(408);
+        head.fields.push("Connection", "close");
+        head.fields.push("Content-Length", "0");
+        head.encode(&mut self.out);
+        self.send_out(client, watch)?;
+        self.end(client);
+        Ok(self.flush(client, watch)?.unwrap_or(Next::Wait))
     }
 
     /// Nothing more is to be said: what is held goes out, then our direction ends. The server ends TCP first, so that
@@ -457,7 +462,7 @@ impl Service for Room {
         let over = |limit: Option<Duration>, times: u32| limit.is_some_and(|limit| silence >= limit * times);
         if late || over(self.options.ping_every, 2) && client.pinged {
             self.did.silent += 1;
-            return Ok(Next::Close);
+            return self.give_up(client, watch);
         }
         let Phase::Open(open) = &mut client.phase else { return Ok(Next::Wait) };
         if open.close_by.is_some() {

@@ -16,7 +16,7 @@ const PAGE: [(&str, &str, &str); 3] = [
 
 /// What the page may do: load its own two parts, and talk to this server.
 const MAY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-    base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /// What is answered, and what follows.
 pub(super) enum Asked {
@@ -27,7 +27,7 @@ pub(super) enum Asked {
     /// The page or a part of it.
     Page(ResponseHead, &'static str),
     /// A refusal.
-    Refused(ResponseHead, Refusal),
+    Refused(ResponseHead),
 }
 
 /// What is served, and to whom.
@@ -52,22 +52,23 @@ impl Web {
         Web { policy, frames }
     }
 
-    /// The answer to a head. `near`: the client is on this machine. `deflate`: compression may be agreed to.
-    pub(super) fn answer(&mut self, head: &RequestHead, near: bool, deflate: bool) -> Asked {
+    /// The answer to a head. `near`: whether the client is on this machine. `deflate`: compression may be agreed to.
+    pub(super) fn answer(&mut self, head: &RequestHead, near: impl FnOnce() -> bool, deflate: bool) -> Asked {
         let upgrade = head.fields.lists("upgrade", "websocket");
         let path = head.path();
         let page = PAGE.iter().find(|(at, ..)| *at == path && !upgrade);
         if let (Some(page), "GET" | "HEAD") = (page, head.method.as_str()) {
             return Web::page(page, &head.method);
         }
-        let watch = near && path == FRAMES.1 && head.fields.list("sec-websocket-protocol").any(|p| p == FRAMES.0);
+        let asks = path == FRAMES.1 && head.fields.list("sec-websocket-protocol").any(|p| p == FRAMES.0);
+        let watch = asks && near();
         self.policy.deflate = deflate.then(DeflateWish::default);
         let policy = if watch { &self.frames } else { &self.policy };
         let Answer { head, result, .. } = policy.answer(head);
         match result {
             Ok(_) if watch => Asked::Watch(head),
             Ok(agreed) => Asked::Open(head, agreed),
-            Err(refusal) => Asked::Refused(head, refusal),
+            Err(_) => Asked::Refused(head),
         }
     }
 

@@ -150,8 +150,8 @@ impl Endpoint {
 
     /// Octets that are held of a message that is not whole yet.
     #[inline]
-    pub fn held(&self) -> usize {
-        self.assembler.held()
+    pub fn buffered(&self) -> usize {
+        self.assembler.buffered()
     }
 
     /// Where both sides stand.

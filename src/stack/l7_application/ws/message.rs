@@ -136,7 +136,7 @@ impl Assembler {
 
     /// Octets that are held of a message that is not whole.
     #[inline]
-    pub fn held(&self) -> usize {
+    pub fn buffered(&self) -> usize {
         self.buffer.capacity()
     }
 
