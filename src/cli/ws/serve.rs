@@ -120,9 +120,9 @@ fn words(summary: &WsSummary) -> String {
     ];
     let beside = [
         (summary.open as u64, "still open"),
-        (summary.pages, "requests for the page"),
-        (summary.refused, "handshakes refused"),
-        (summary.faults, "peers broke a rule"),
+        (summary.pages, "asked for the page"),
+        (summary.refused, "refused"),
+        (summary.faults, "broke a rule"),
         (summary.abnormal, "ended without the closing handshake"),
         (summary.behind, "closed with 1008 for reading too slowly"),
         (summary.silent, "closed for their silence"),

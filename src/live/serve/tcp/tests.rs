@@ -1,10 +1,12 @@
 //! The server against clients that behave, stall, reset, vanish or come in crowds.
 
 use super::*;
-use crate::model::{Event, Evidence, Flow, How, What};
-use std::io::{Read, Write};
+use crate::live::serve::Step;
+use crate::model::{Call, Event, Evidence, Flow, How, Returned, What};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::process::Command;
+use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 
