@@ -421,11 +421,10 @@ impl Service for Room {
                 Phase::Shaking(..) => self.shake(client, got, watch)?,
                 Phase::Ending { .. } => {}
             }
-            if client.stream.held() > 0 || matches!(client.phase, Phase::Ending { shut: false, .. }) {
-                if let Some(next) = self.flush(client, watch)? {
-                    client.drain = true;
-                    return Ok(next);
-                }
+            let waits = client.stream.held() > 0 || matches!(client.phase, Phase::Ending { shut: false, .. });
+            if waits && let Some(next) = self.flush(client, watch)? {
+                client.drain = true;
+                return Ok(next);
             }
             // epoll(7), "Possible pitfalls": a stream's read that gave less than was asked for has emptied the socket.
             if got < room && !client.drain && cfg!(unix) {
