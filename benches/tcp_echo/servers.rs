@@ -1,50 +1,25 @@
 //! The servers that are measured, each in a process of its own.
 
-use crate::load::{SERVER_CPU, pin};
+use crate::beside::Arguments;
+use crate::beside::load::{SERVER_CPU, pin};
+use crate::beside::server::{Server, spawn};
 use rustix::event::epoll;
-use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A server that runs; it is ended when this is dropped.
-pub(crate) struct Server {
-    pub(crate) name: &'static str,
-    pub(crate) address: SocketAddr,
-    child: Child,
-}
-
-impl Server {
-    /// The process, which leads a group of its own.
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Whether each connection is a process of its own.
-    pub(crate) fn forks(&self) -> bool {
-        matches!(self.name, "socat" | "ncat")
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // The whole group, which is ours alone: socat and ncat fork.
-        if let Some(group) = rustix::process::Pid::from_raw(self.child.id().cast_signed()) {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
-        let _ = self.child.wait();
-    }
-}
+/// Rounds in which the servers that fork for each connection take part.
+const ROUNDS_OF_FORKERS: usize = 6;
 
 /// Starts all servers, or only those named. Gives also those that did not start, and why.
-pub(crate) fn start(only: Option<&[&str]>) -> (Vec<Server>, Vec<String>) {
+pub(crate) fn start(arguments: &Arguments) -> (Vec<Server>, Vec<String>) {
     // Children inherit it.
     pin(SERVER_CPU);
     let mut running = Vec::new();
     let mut missing = Vec::new();
     for name in ["ours", "epoll", "tokio", "socat", "ncat"] {
-        if only.is_some_and(|only| !only.contains(&name)) {
+        if !arguments.wants(name) {
             continue;
         }
         let started = match name {
@@ -63,29 +38,16 @@ pub(crate) fn start(only: Option<&[&str]>) -> (Vec<Server>, Vec<String>) {
 /// One of the servers below, in this same program.
 fn own(name: &'static str) -> Result<Server, String> {
     let program = std::env::current_exe().map_err(|e| e.to_string())?;
-    telling(name, Command::new(program).args(["--server", name]))
+    Server::telling(name, Command::new(program).args(["--server", name]))
 }
 
 /// The program itself, as anybody would start it.
 fn ours() -> Result<Server, String> {
     let program = env!("CARGO_BIN_EXE_layerlab");
-    telling("ours", Command::new(program).args(["tcp", "serve", "--quiet", "--listen", "0", "--cc", "reno"]))
-}
-
-/// A server that says where it listens on its first line.
-fn telling(name: &'static str, command: &mut Command) -> Result<Server, String> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    let mut line = String::new();
-    let stdout = child.stdout.take().ok_or("no output")?;
-    BufReader::new(stdout).read_line(&mut line).map_err(|e| e.to_string())?;
-    let address = line.trim().trim_start_matches("listening on ").parse();
-    let address = address.map_err(|_| format!("it said {line:?} instead of its address"))?;
-    Ok(Server { name, address, child })
+    Server::telling(
+        "ours",
+        Command::new(program).args(["tcp", "serve", "--quiet", "--listen", "0", "--cc", "reno"]),
+    )
 }
 
 /// A program that others wrote.
@@ -106,14 +68,9 @@ fn foreign(name: &'static str) -> Result<Server, String> {
     if !installed(name) {
         return Err(format!("{name} is not installed"));
     }
-    let child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    let server = Server { name, address, child };
+    let child = spawn(command.stdout(Stdio::null()).stderr(Stdio::null()))?;
+    let mut server = Server::of(name, address, child);
+    server.rounds = Some(ROUNDS_OF_FORKERS);
     let began = Instant::now();
     while TcpStream::connect(address).is_err() {
         if began.elapsed() > Duration::from_secs(3) {

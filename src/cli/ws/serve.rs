@@ -51,6 +51,9 @@ pub(crate) struct WsServeArgs {
     /// Connections open at the same time, at most
     #[arg(long, default_value_t = 10_000, value_name = "N", help_heading = "Connections", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_clients: u32,
+    /// Congestion control: reno, cubic, bbr or another that your kernel has
+    #[arg(long, value_name = "NAME", help_heading = "Connections")]
+    cc: Option<String>,
     /// listen()'s backlog
     #[arg(long, default_value_t = 1024, value_name = "N", help_heading = "Connections", value_parser = clap::value_parser!(i32).range(1..))]
     backlog: i32,
@@ -95,6 +98,7 @@ pub(crate) fn run(args: &WsServeArgs) -> anyhow::Result<Answer> {
         limits: Limits { frame: args.max_message, message: args.max_message, ..Limits::default() },
         ping_every: args.ping_every,
         idle: args.idle,
+        congestion: args.cc.clone(),
         backlog: args.backlog,
         max_connections: args.max_clients as usize,
         lag: args.lag as usize,

@@ -73,6 +73,8 @@ pub struct WsServe {
     pub close_within: Duration,
     /// Octets that one `recv()` asks for at most, at least 1: the size of the shared buffer.
     pub recv_size: usize,
+    /// `TCP_CONGESTION` of the connections; `None` for the system's default. Linux.
+    pub congestion: Option<String>,
     /// `listen()`'s backlog.
     pub backlog: i32,
     /// Connections open at once at most; further ones wait in the backlog.
@@ -102,6 +104,7 @@ impl WsServe {
             handshake_within: Duration::from_secs(10),
             close_within: Duration::from_secs(5),
             recv_size: 256 << 10,
+            congestion: None,
             backlog: 1024,
             max_connections: 10_000,
             budget: 64 << 20,
@@ -169,7 +172,7 @@ impl Server {
             listen: options.listen,
             // All answers to a read are one send() already: waiting for more would only delay the last of them.
             nodelay: true,
-            congestion: None,
+            congestion: options.congestion.clone(),
             backlog: options.backlog,
             max_connections: options.max_connections,
         };

@@ -1,5 +1,6 @@
 //! The load: one thread, many connections, a fixed number of messages under way on each.
 
+use super::server::Server;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::thread::CpuSet;
 use std::fs;
@@ -13,8 +14,11 @@ pub(crate) const SERVER_CPU: usize = 0;
 pub(crate) const LOAD_CPU: usize = 1;
 /// Without a reply for this long a server is said to have stalled.
 const STALL: Duration = Duration::from_secs(2);
+/// Of so many reads one is compared with what must come back.
+const SAMPLED: u64 = 16;
 
 /// What is asked of a server.
+#[derive(Clone, Copy)]
 pub(crate) struct Cell {
     pub(crate) size: usize,
     pub(crate) connections: usize,
@@ -29,13 +33,16 @@ impl Cell {
     }
 }
 
-/// The cells: latency, many clients, many messages under way, bulk.
-pub(crate) const CELLS: [Cell; 4] = [
-    Cell { size: 64, connections: 1, depth: 1 },
-    Cell { size: 64, connections: 50, depth: 1 },
-    Cell { size: 64, connections: 50, depth: 32 },
-    Cell { size: 64 << 10, connections: 8, depth: 1 },
-];
+/// What is said on a connection, as octets that repeat.
+pub(crate) struct Talk {
+    /// Opens a connection: a handshake, if there is one.
+    pub(crate) open: fn(&mut TcpStream) -> io::Result<()>,
+    /// One message for each that may be under way, and all of them again, so that any of them can be followed by
+    /// as many as are owed.
+    pub(crate) asks: Vec<u8>,
+    /// What must come back for `asks`.
+    pub(crate) answers: Vec<u8>,
+}
 
 /// What one server did in one cell in one round.
 #[derive(Clone, Copy)]
@@ -57,17 +64,22 @@ pub(crate) fn pin(cpu: usize) {
 
 struct Connection {
     stream: TcpStream,
-    /// Octets received beyond whole messages.
-    part: usize,
+    /// Octets of answers received, modulo those of `depth` messages.
+    received: usize,
+    /// Octets sent, modulo those of `depth` messages.
+    sent: usize,
     /// Octets still to be sent.
     owed: usize,
 }
 
 impl Connection {
-    fn send(&mut self, octets: &[u8]) -> io::Result<()> {
+    fn send(&mut self, asks: &[u8]) -> io::Result<()> {
         while self.owed > 0 {
-            match self.stream.write(&octets[..self.owed.min(octets.len())]) {
-                Ok(taken) => self.owed -= taken,
+            match self.stream.write(&asks[self.sent..self.sent + self.owed]) {
+                Ok(taken) => {
+                    self.owed -= taken;
+                    self.sent = (self.sent + taken) % (asks.len() / 2);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }
@@ -76,41 +88,35 @@ impl Connection {
     }
 }
 
-/// Loads `address` for `warm`, then for `measured`; `None` when the server stalled or failed.
+/// Loads the server for `warm`, then for `measured`; `None` when it stalled, failed or answered wrongly.
 pub(crate) fn measure(
-    address: SocketAddr,
-    group: u32,
+    server: &Server,
     cell: &Cell,
+    talk: &Talk,
     warm: Duration,
     measured: Duration,
 ) -> Option<Sample> {
-    run(address, group, cell, warm, measured).inspect_err(|error| eprintln!("{}: {error}", cell.name())).ok()
+    run(server, cell, talk, warm, measured)
+        .inspect_err(|error| eprintln!("{}, {}: {error}", server.name, cell.name()))
+        .ok()
 }
 
-fn run(
-    address: SocketAddr,
-    group: u32,
-    cell: &Cell,
-    warm: Duration,
-    measured: Duration,
-) -> io::Result<Sample> {
+fn run(server: &Server, cell: &Cell, talk: &Talk, warm: Duration, measured: Duration) -> io::Result<Sample> {
     let poll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
-    let octets = vec![0x6c; cell.size * cell.depth];
     let mut buffer = vec![0; 256 << 10];
+    let period = talk.answers.len() / 2;
+    let (ask, answer) = (talk.asks.len() / 2 / cell.depth, period / cell.depth);
     let mut connections = Vec::new();
     for i in 0..cell.connections {
-        let stream = connect(address)?;
-        epoll::add(
-            &poll,
-            &stream,
-            EventData::new_u64(i as u64),
-            EventFlags::IN | EventFlags::OUT | EventFlags::ET,
-        )?;
-        connections.push(Connection { stream, part: 0, owed: octets.len() });
+        let stream = connect(server.address, talk)?;
+        let flags = EventFlags::IN | EventFlags::OUT | EventFlags::ET;
+        epoll::add(&poll, &stream, EventData::new_u64(i as u64), flags)?;
+        connections.push(Connection { stream, received: 0, sent: 0, owed: ask * cell.depth });
     }
     for connection in &mut connections {
-        connection.send(&octets)?;
+        connection.send(&talk.asks)?;
     }
+    let mut reads = 0_u64;
     let mut load = |until: Instant| -> io::Result<u64> {
         let mut done = 0;
         let mut events = Vec::with_capacity(256);
@@ -129,41 +135,50 @@ fn run(
                         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                         Err(error) => return Err(error),
                     };
-                    connection.part += got;
-                    let whole = connection.part / cell.size;
-                    connection.part %= cell.size;
-                    connection.owed += whole * cell.size;
+                    reads += 1;
+                    let looked_at = if reads % SAMPLED == 1 { got.min(period) } else { 0 };
+                    let wanted = &talk.answers[connection.received..][..looked_at];
+                    if buffer[..looked_at] != *wanted {
+                        return Err(io::Error::new(ErrorKind::InvalidData, "it did not echo what was sent"));
+                    }
+                    let whole = (connection.received % answer + got) / answer;
+                    connection.received = (connection.received + got) % period;
+                    connection.owed += whole * ask;
                     done += whole as u64;
                     if got < buffer.len() {
                         break;
                     }
                 }
-                connection.send(&octets)?;
+                connection.send(&talk.asks)?;
             }
         }
         Ok(done)
     };
     load(Instant::now() + warm)?;
-    let cpu = cpu_nanos(group);
+    let cpu = cpu_nanos(server.pid());
     let began = Instant::now();
     let done = load(began + measured)?;
     let took = began.elapsed();
-    let cpu = cpu_nanos(group).saturating_sub(cpu);
+    let cpu = cpu_nanos(server.pid()).saturating_sub(cpu);
     if done == 0 {
         return Err(io::Error::new(ErrorKind::TimedOut, "not one message came back whole"));
     }
     Ok(Sample { rate: done as f64 / took.as_secs_f64(), cpu: cpu as f64 / 1e3 / done as f64 })
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// A connection on which `talk` can begin.
+pub(crate) fn connect(address: SocketAddr, talk: &Talk) -> io::Result<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None)?;
     // A machine's default may be bbr, whose pacing halves bulk on loopback.
     socket.set_tcp_congestion(b"reno")?;
     socket.connect(&address.into())?;
-    socket.set_nonblocking(true)?;
     // Nagle's algorithm would hold back what does not fill a segment; an echo's load must not.
     socket.set_tcp_nodelay(true)?;
-    Ok(socket.into())
+    socket.set_read_timeout(Some(STALL))?;
+    let mut stream = socket.into();
+    (talk.open)(&mut stream)?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
 }
 
 /// Processor time of all processes of the group, in nanoseconds. `schedstat` counts nanoseconds; where the
