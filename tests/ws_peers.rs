@@ -1,0 +1,127 @@
+//! tokio-tungstenite, which nobody here wrote, as a client of `ws serve`, through the built program. npm's `ws` does the same, with compression, in tests/interop/websocket.py.
+#![cfg(target_os = "linux")]
+
+use futures_util::{SinkExt, StreamExt};
+use std::future::Future;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::Frame};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+/// Runs to its end, or fails after half a minute.
+fn within<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async { tokio::time::timeout(Duration::from_secs(30), work).await.expect("a hang") })
+}
+
+fn layerlab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// `layerlab ws serve`, ended when dropped.
+struct Server(Child, SocketAddr);
+
+impl Server {
+    fn start() -> Server {
+        let mut child = layerlab(&["ws", "serve", "--quiet", "--listen", "127.0.0.1:0"]).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        let at = line.trim_end().rsplit(['/', ' ']).find_map(|word| word.parse().ok());
+        Server(child, at.unwrap_or_else(|| panic!("{line:?}")))
+    }
+
+    async fn connect(&self) -> WebSocketStream<TcpStream> {
+        let stream = TcpStream::connect(self.1).await.unwrap();
+        client_async(format!("ws://{}/", self.1), stream).await.unwrap().0
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn text(n: usize) -> String {
+    format!("message {n} {}", "ä".repeat(n % 90))
+}
+
+/// 1 MiB that no shift of its own equals.
+fn mebibyte() -> Vec<u8> {
+    (0..1_u64 << 20).map(|n| ((n * n) >> 7) as u8).collect()
+}
+
+fn frame(payload: &[u8], data: Data, fin: bool) -> Message {
+    Message::Frame(Frame::message(payload.to_vec(), OpCode::Data(data), fin))
+}
+
+#[test]
+fn its_client_gets_texts_in_order_and_a_mebibyte_back() {
+    let server = Server::start();
+    within(async {
+        let (mut say, mut hear) = server.connect().await.split();
+        let sent = mebibyte();
+        let saying = async {
+            for n in 0..1000 {
+                say.feed(Message::text(text(n))).await.unwrap();
+            }
+            say.send(Message::binary(sent.clone())).await.unwrap();
+        };
+        let hearing = async {
+            for n in 0..1000 {
+                assert_eq!(hear.next().await.unwrap().unwrap(), Message::text(text(n)));
+            }
+            assert!(hear.next().await.unwrap().unwrap() == Message::binary(sent.clone()), "another mebibyte");
+        };
+        tokio::join!(saying, hearing);
+    });
+}
+
+#[test]
+fn its_client_fragments_and_pings_between() {
+    let server = Server::start();
+    within(async {
+        let mut socket = server.connect().await;
+        // Cut inside a character.
+        let (begin, end) = "naïve".as_bytes().split_at(3);
+        socket.send(frame(begin, Data::Text, false)).await.unwrap();
+        socket.send(Message::Ping("between".into())).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong("between".into()));
+        socket.send(frame(b"", Data::Continue, false)).await.unwrap();
+        socket.send(frame(end, Data::Continue, true)).await.unwrap();
+        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("naïve"));
+    });
+}
+
+#[test]
+fn its_client_gets_its_close_code_back_and_the_servers_own() {
+    let server = Server::start();
+    within(async {
+        for code in [1000, 1001, 1008, 3000, 4999].map(CloseCode::from) {
+            let mut socket = server.connect().await;
+            socket.close(Some(CloseFrame { code, reason: "so long".into() })).await.unwrap();
+            let Some(Ok(Message::Close(Some(answer)))) = socket.next().await else { panic!("{code}") };
+            assert_eq!(answer.code, code);
+            assert!(socket.next().await.is_none(), "the server ends the connection");
+        }
+        // What it must not send: 1007 for octets that are no text, 1002 for a continuation of nothing.
+        let wrong = [
+            (frame(b"\xc3\x28", Data::Text, true), CloseCode::Invalid),
+            (frame(b"", Data::Continue, true), CloseCode::Protocol),
+        ];
+        for (message, code) in wrong {
+            let mut socket = server.connect().await;
+            socket.send(message).await.unwrap();
+            let Some(Ok(Message::Close(Some(answer)))) = socket.next().await else { panic!("{code}") };
+            assert_eq!(answer.code, code);
+        }
+    });
+}
