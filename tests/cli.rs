@@ -23,6 +23,8 @@ mod labs_loss;
 mod labs_tcp;
 #[path = "cli/labs_udp.rs"]
 mod labs_udp;
+#[path = "cli/labs_ws.rs"]
+mod labs_ws;
 #[path = "cli/newcomer.rs"]
 mod newcomer;
 #[path = "cli/output.rs"]
