@@ -18,6 +18,9 @@ mod fixture;
 #[path = "../src/narrate/tests/tales.rs"]
 #[allow(dead_code)]
 mod tales;
+#[path = "../src/narrate/tests/webs.rs"]
+#[allow(dead_code)]
+mod webs;
 
 fn paper(name: &str) -> (PathBuf, String) {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
@@ -171,7 +174,7 @@ fn the_schema_lists_exactly_what_is_written() {
     let mut out = Vec::new();
     let mut sink = Json::new(&mut out);
     sink.begin(&fixture::run()).unwrap();
-    for event in tales::everything().into_iter().chain(undecoded()) {
+    for event in tales::everything().into_iter().chain(undecoded()).chain(webs::everything()) {
         sink.event(&event).unwrap();
     }
     let signal = Some(model::Interrupt::Int);

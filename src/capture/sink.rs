@@ -21,8 +21,8 @@ pub type Narrator<'a> = Box<dyn FnMut(&Event) -> String + 'a>;
 ///   so marked), and every frame that reached it, when it arrived (corrupted octets as delivered, duplicates twice).
 /// - [`Vantage::Wire`]: every frame once, when the wire read it.
 ///
-/// Each packet's comment holds the narration of its frame event and, where the ledger has something to say, of its
-/// ledger event, then the line that [`Mark`] describes. The section header holds [`run_comment`].
+/// Each packet's comment holds the narration of its frame event, where the ledger has something to say of its ledger event, and
+/// of what an application said that was whole with it, then the line that [`Mark`] describes. The section header holds [`run_comment`].
 pub struct CaptureSink<'a, T: Target> {
     vantage: Vantage,
     flush: Flush,
@@ -159,11 +159,14 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
                 if row.fate.is_remarkable()
                     && let Some((_, text)) = self.entering.as_mut().filter(|(id, _)| *id == row.id)
                 {
-                    if !text.is_empty() && !more.is_empty() {
-                        text.push('\n');
-                    }
-                    text.push_str(&more);
-                    cut(text);
+                    add(text, &more);
+                }
+            }
+            // It was whole with the frame that is entering.
+            What::WebSocket(_) => {
+                let more = (self.narrator)(event);
+                if let Some((_, text)) = &mut self.entering {
+                    add(text, &more);
                 }
             }
             // So do system calls: who knows of them says more of a segment or a FIN.
@@ -205,6 +208,15 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
             _ => Ok(()),
         }
     }
+}
+
+/// Another line of a packet's narration.
+fn add(text: &mut String, more: &str) {
+    if !text.is_empty() && !more.is_empty() {
+        text.push('\n');
+    }
+    text.push_str(more);
+    cut(text);
 }
 
 fn cut(text: &mut String) {

@@ -8,6 +8,7 @@ use super::place::{Direction, Place};
 use super::protocol::{Protocol, Standing};
 use super::syscall::{Call, Errno, Returned, TcpInfo, TcpSocket};
 use super::time::Time;
+use super::websocket::WebSocket;
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -100,6 +101,9 @@ pub enum What {
     /// The connections that a host's kernel still holds, programs or no (`/proc/net/tcp`); listeners left
     /// out.
     Connections(Vec<TcpSocket>),
+    /// A step of an HTTP/1.1 upgrade or of WebSocket, read from a TCP stream; its cause is the frame (or the call) with
+    /// which it was whole.
+    WebSocket(Box<WebSocket>),
 }
 
 /// One narrated step of a run.

@@ -16,6 +16,7 @@ mod run;
 mod sink;
 mod syscall;
 mod time;
+pub mod websocket;
 
 pub use chain::{CallName, Certainty, Chain, Claim, Exhibit, FrameName, Link, Notable, Trait};
 pub use cite::{Cite, Document};
@@ -36,3 +37,4 @@ pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
 pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};
 pub use time::Time;
+pub use websocket::WebSocket;

@@ -1,5 +1,7 @@
 //! One JSON object a line. The schema is docs/json.md, field by field; a test holds the two together.
 
+mod websocket;
+
 use super::sentence::{Narrator, Sentence};
 use super::style::Glyphs;
 use crate::model::{
@@ -208,6 +210,10 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
                 .map(|s| json!({"local": s.local.to_string(), "remote": s.remote.to_string(), "state": s.state.name()}))
                 .collect();
             put(&mut o, "connections", left);
+        }
+        What::WebSocket(seen) => {
+            put(&mut o, "what", "websocket");
+            websocket::fields(&mut o, seen);
         }
         What::WireSet(set) => {
             put(&mut o, "what", "wire_set");

@@ -2,6 +2,7 @@
 //! forgotten is told as inferred, never as seen.
 
 use super::flows::Flows;
+use crate::model::websocket::{Step, WebSocket};
 use crate::model::{ArpOperation, Call};
 use crate::model::{
     Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
@@ -170,6 +171,16 @@ pub(super) struct Memory {
     /// ARP requests since the last reply, by the address asked for.
     arp: Recent<IpAddr, Vec<FrameId>>,
     flows: Flows,
+    websockets: Recent<(Option<u32>, Side), SaidSoFar>,
+}
+
+/// What one side of a WebSocket connection has said so far.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct SaidSoFar {
+    /// Whether a message of its own is unfinished.
+    pub(super) in_message: bool,
+    /// The captured frame that its last WebSocket frame ended in.
+    pub(super) last: Option<FrameId>,
 }
 
 impl Memory {
@@ -180,6 +191,7 @@ impl Memory {
             sockets: Recent::new(LANDMARKS),
             arp: Recent::new(64),
             flows: Flows::new(LANDMARKS),
+            websockets: Recent::new(LANDMARKS),
         }
     }
 
@@ -210,8 +222,24 @@ impl Memory {
                     self.learn_return(event.at, side, *fd, call, result);
                 }
             }
+            What::WebSocket(seen) => self.learn_websocket(seen),
             What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) => {}
         }
+    }
+
+    fn learn_websocket(&mut self, seen: &WebSocket) {
+        let said = self.websockets.obtain((seen.carried.map(|c| c.stream), seen.sender));
+        if let Step::Frame(frame) = &seen.step {
+            said.last = seen.carried.map(|c| c.last);
+            if !frame.is_control() {
+                said.in_message = !frame.fin;
+            }
+        }
+    }
+
+    /// What the sender of this step has said before.
+    pub(super) fn said_so_far(&self, seen: &WebSocket) -> SaidSoFar {
+        self.websockets.get((seen.carried.map(|c| c.stream), seen.sender)).copied().unwrap_or_default()
     }
 
     /// A call's effect on the network may come before it returns.

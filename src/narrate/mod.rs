@@ -11,6 +11,7 @@
 //! the wire's ledger. What was not observed is either left out or marked as inferred. Nothing here
 //! reads a clock, the environment or a file: width, colour and glyphs come in a [`Style`].
 
+mod bits;
 mod bytes;
 mod errno;
 mod flows;
@@ -30,6 +31,7 @@ mod timeline;
 mod verdict;
 pub mod why;
 
+pub use bits::websocket_bits;
 pub use bytes::bytes;
 pub use errno::{Reason, reason};
 pub use json::{Json, SCHEMA};

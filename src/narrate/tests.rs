@@ -4,9 +4,11 @@ mod arbitrary;
 mod fixture;
 mod observed;
 mod tales;
+mod webs;
 
 use super::text::columns;
 use super::{Json, Models, Style, TcpInfoShow, Timeline};
+use crate::model;
 use crate::model::{Backend, Event, Evidence, Fate, Flow, Outcome, Packet, Rule, Run, Sink, Time, What};
 use crate::model::{
     Call, Carried, Delivery, Direction, FrameId, Icmp, IcmpKind, Returned, Side, TcpFlags, TcpNote, TcpState,
@@ -48,6 +50,36 @@ fn udp_closed_port() {
 #[test]
 fn drop_and_retransmission() {
     insta::assert_snapshot!(timeline(&tales::lossy(), Style::default()));
+}
+
+#[test]
+fn a_websocket_conversation() {
+    insta::assert_snapshot!(timeline(&webs::conversation(), Style::default()));
+}
+
+#[test]
+fn websocket_troubles() {
+    insta::assert_snapshot!(timeline(&webs::troubles(), Style::default()));
+}
+
+#[test]
+fn a_websocket_frame_bit_by_bit() {
+    let style = Style { ascii: true, ..Style::default() };
+    let mut text = super::websocket_bits(&webs::hello(), &style);
+    for (length_bits, payload_length) in [(16, 256), (64, 65_536)] {
+        text.push(String::new());
+        let mask = webs::hello().masking_key.filter(|_| length_bits == 64);
+        let frame = model::websocket::Frame {
+            length_bits,
+            payload_length,
+            masking_key: mask,
+            payload: b"Hello, World!".to_vec(),
+            ..webs::hello()
+        };
+        text.extend(super::websocket_bits(&frame, &style));
+    }
+    assert!(text.iter().all(|line| columns(line) <= 80));
+    insta::assert_snapshot!(text.join("\n"));
 }
 
 #[test]

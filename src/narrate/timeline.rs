@@ -1,5 +1,6 @@
 //! The merged timeline for a terminal: system calls, frames and ledger rows in time order.
 
+use super::bits::websocket_bits;
 use super::bytes::bytes;
 use super::heading::{self, TIME, WHO};
 use super::sentence::{Narrator, NoteKind, Sentence, tcp_info};
@@ -91,6 +92,7 @@ impl<W: Write> Timeline<W> {
             What::Fate(row) => row.fate.is_remarkable(),
             What::Returned { result, .. } => result.is_err(),
             What::Wire(_) | What::WireSet(_) => true,
+            What::WebSocket(seen) => seen.step.is_failure(),
             What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
         };
         // A call's own page in the manual has its name: the line says it already.
@@ -308,22 +310,28 @@ impl<W: Write> Timeline<W> {
                 }
                 self.print(&block)
             }
-            What::Wire(_) | What::WireSet(_) | What::Connections(_) => {
+            What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::WebSocket(_) => {
                 if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
+                self.bytes(event, &mut block);
                 self.print(&block)
             }
         }
     }
 
     fn bytes(&self, event: &Event, block: &mut Block) {
-        // What a system call took or gave stands in its line.
-        if self.style.bytes
-            && matches!(event.what, What::Frame(_))
-            && let Some(located) = &event.bytes
-        {
-            block.after = bytes(located, &self.style);
+        if !self.style.bytes {
+            return;
+        }
+        match (&event.what, &event.bytes) {
+            // What a system call took or gave stands in its line.
+            (What::Frame(_), Some(located)) => block.after = bytes(located, &self.style),
+            (What::WebSocket(seen), _) => {
+                let frame = seen.step.frame();
+                block.after = frame.map_or_else(Vec::new, |frame| websocket_bits(frame, &self.style));
+            }
+            _ => {}
         }
     }
 }

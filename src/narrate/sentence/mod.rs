@@ -3,6 +3,7 @@
 mod call;
 mod fate;
 mod frame;
+mod websocket;
 
 use super::memory::Memory;
 use super::style::Glyphs;
@@ -146,6 +147,7 @@ impl Narrator {
             What::Wire(change) => draft.wire(*change),
             What::WireSet(set) => draft.wire_set(set),
             What::Connections(left) => draft.connections(left),
+            What::WebSocket(seen) => websocket::step(&mut draft, seen),
         };
         // What is not shown must not use up what is said only once.
         let plain = match &event.what {
@@ -159,7 +161,7 @@ impl Narrator {
         let notes = draft.notes;
         let page = match &event.what {
             What::Called { call, .. } | What::Returned { call, .. } => Some(call::page(call)),
-            What::Frame(_) | What::Fate(_) | What::Wire(_) | What::WireSet(_) | What::Connections(_) => None,
+            _ => None,
         };
         // What says no more than the call's own page does gives way to what a note has.
         let own = event.cite.filter(|c| Some(*c) != page);

@@ -1,6 +1,6 @@
 //! Any event at all, hostile ones included.
 
-use super::{fixture, tales};
+use super::{fixture, tales, webs};
 use crate::model::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -298,6 +298,56 @@ fn fate() -> BoxedStrategy<Fate> {
     .boxed()
 }
 
+/// A step of an upgrade or of WebSocket, with octets and words of whoever may be at the other end.
+fn websocket() -> BoxedStrategy<What> {
+    use crate::model::websocket::{Carried, Completes, Step, WebSocket};
+    let steps: Vec<(Step, Option<Carried>)> = webs::everything()
+        .into_iter()
+        .filter_map(|event| match event.what {
+            What::WebSocket(seen) => Some((seen.step, seen.carried)),
+            _ => None,
+        })
+        .collect();
+    let hostile = (".{0,60}", ".{0,60}", vec(any::<u8>(), 0..300), any::<[u8; 2]>(), any::<u64>());
+    let held = option::of((frame_id(), duration()));
+    (0..steps.len(), any::<bool>(), hostile, held)
+        .prop_map(move |(n, client, (name, value, octets, [bits, more], len), held)| {
+            let (mut step, mut carried) = steps[n].clone();
+            match &mut step {
+                Step::Request(head) => {
+                    head.method = name.clone();
+                    head.target = value.clone();
+                    head.fields.iter_mut().for_each(|(_, v)| *v = value.clone());
+                }
+                Step::Response(head) => {
+                    head.status = u16::from_be_bytes([bits, more]);
+                    head.reason = value.clone();
+                    if let Some(accept) = &mut head.accept {
+                        (accept.key, accept.sent) = (name, (more > 99).then_some(value));
+                    }
+                }
+                Step::Opened(agreed) => agreed.subprotocol = Some(value),
+                Step::Refused(why) | Step::Fault { broken: why, .. } => why.rule = value,
+                Step::Frame(frame) => {
+                    (frame.fin, frame.rsv, frame.opcode) = (bits & 0x80 != 0, bits >> 4 & 7, bits & 0xf);
+                    (frame.payload_length, frame.payload) = (len, octets.clone());
+                    match &mut frame.completes {
+                        Completes::Message(message) => message.sample = octets,
+                        Completes::Close(close) => (close.code, close.reason) = (Some(more.into()), value),
+                        _ => {}
+                    }
+                }
+                Step::Lost(_) | Step::Ended { .. } => {}
+            }
+            if let Some(carried) = &mut carried {
+                carried.held = held;
+            }
+            let sender = if client { Side::Client } else { Side::Server };
+            What::WebSocket(Box::new(WebSocket { sender, at: 0..len, carried, step }))
+        })
+        .boxed()
+}
+
 fn what() -> BoxedStrategy<What> {
     let fd = || option::of(0i32..6);
     let seen = (frame_id(), direction(), any::<u32>(), any::<[u8; 6]>(), any::<bool>(), packet()).prop_map(
@@ -318,6 +368,7 @@ fn what() -> BoxedStrategy<What> {
         4 => seen,
         3 => row,
         1 => prop_oneof![Just(WireChange::Cut), Just(WireChange::Restored)].prop_map(What::Wire),
+        2 => websocket(),
         1 => (".{0,40}", ".{0,40}", option::of(".{0,40}"))
             .prop_map(|(words, wire, refused)| What::WireSet(Box::new(WireSet { words, wire, refused }))),
     ]

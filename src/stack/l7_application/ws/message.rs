@@ -172,6 +172,12 @@ impl Assembler {
         Ok(Message { kind, octets, payload_at })
     }
 
+    /// Octets of memory that it holds, roughly; an inflater has a window of up to 32 KiB, and tables.
+    pub fn held(&self) -> usize {
+        let inflater = if self.inflater.is_some() { 48 << 10 } else { 0 };
+        self.buffer.capacity() + self.control.capacity() + inflater
+    }
+
     /// Lets go of the last message's buffer. To be called when what [`Assembler::push`] gave is done with.
     #[inline]
     pub fn release(&mut self) {

@@ -8,6 +8,7 @@ pub mod dialogue;
 mod endpoint;
 mod error;
 pub mod explain;
+pub mod facts;
 mod frame;
 pub mod handshake;
 pub mod machine;
@@ -25,7 +26,7 @@ pub use error::{Fault, Misuse, Rule};
 pub use frame::{FrameHeader, MAX_CONTROL, MAX_HEADER, Opcode, View};
 pub use machine::WebSocket;
 pub use message::{Assembler, Kind, Limits, Message, Unit};
-pub use observer::{Observer, Seen};
+pub use observer::{Observer, Seen, Whole};
 pub use sender::{Masks, Sender};
 pub use utf8::{BadAt, Utf8};
 

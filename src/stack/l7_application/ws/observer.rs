@@ -5,7 +5,7 @@ use super::close::CloseCode;
 use super::codec::Decoder;
 use super::dialogue::{Act, Dialogue};
 use super::error::Fault;
-use super::frame::FrameHeader;
+use super::frame::{FrameHeader, MAX_HEADER, Opcode};
 use super::handshake::{AcceptSteps, Agreed, Refusal, judge_answer};
 use super::message::{Assembler, Kind, Limits, Unit};
 use crate::model::Side;
@@ -45,32 +45,60 @@ pub enum Seen {
         header: FrameHeader,
         /// The beginning of its payload, unmasked.
         payload: Vec<u8>,
-    },
-    /// A message, told after its last frame, inflated.
-    Message {
-        /// Who sent it.
-        sender: Side,
-        /// What it holds.
-        kind: Kind,
-        /// The payload.
-        payload: Vec<u8>,
-    },
-    /// A Close, told after its frame.
-    Close {
-        /// Who sent it.
-        sender: Side,
-        /// The code and the reason, unless the body was empty.
-        close: Option<(CloseCode, String)>,
+        /// What is whole with it.
+        completes: Option<Whole>,
     },
     /// A rule was broken. Nothing more is seen of that direction; the frame that broke it is told by this alone.
     Fault {
-        /// Where the frame begins in its sender's stream.
-        at: u64,
-        /// Its header, unless that is what broke the rule.
-        header: Option<FrameHeader>,
+        /// Where the frame lies in its sender's stream, as far as it came.
+        at: Range<u64>,
+        /// The octets of its header as far as they came.
+        head: Vec<u8>,
         /// The rule, and who broke it.
         fault: Fault,
     },
+}
+
+/// What a frame was the last of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Whole {
+    /// A message, inflated.
+    Message {
+        /// What it holds.
+        kind: Kind,
+        /// Its octets.
+        len: u64,
+        /// Its frames.
+        frames: u32,
+        /// Its octets on the wire, where it was compressed.
+        compressed: Option<u64>,
+        /// Its beginning.
+        payload: Vec<u8>,
+    },
+    /// A Close: the code and the reason, unless the body was empty.
+    Close(Option<(CloseCode, String)>),
+}
+
+/// The message at hand, as its frames' headers have it.
+#[derive(Clone, Copy, Default, Debug)]
+struct Tally {
+    frames: u32,
+    octets: u64,
+    compressed: bool,
+}
+
+impl Tally {
+    /// A frame begins.
+    fn count(&mut self, header: &FrameHeader) {
+        if header.opcode.is_control() {
+            return;
+        }
+        if header.opcode != Opcode::Continuation {
+            *self = Tally { compressed: header.compressed, ..Tally::default() };
+        }
+        self.frames = self.frames.saturating_add(1);
+        self.octets = self.octets.saturating_add(header.len);
+    }
 }
 
 #[derive(Debug)]
@@ -79,7 +107,10 @@ struct Half {
     assembler: Assembler,
     /// Where the frame at hand begins in the stream.
     frame_at: u64,
+    /// The first octets of that frame, a header's worth at most.
+    head: Vec<u8>,
     sample: Vec<u8>,
+    tally: Tally,
     deaf: bool,
 }
 
@@ -131,6 +162,15 @@ impl Observer {
             (Phase::Shaking(_), Side::Server) => self.response(octets, tell),
             (Phase::Open(_), _) => self.frames(sender, octets, tell),
             (Phase::Over, _) => {}
+        }
+    }
+
+    /// Octets of memory that it holds, roughly.
+    pub fn held(&self) -> usize {
+        match &self.phase {
+            Phase::Shaking(s) => s.request.octets().len() + s.answer.octets().len() + s.early.len(),
+            Phase::Open(halves) => halves.iter().map(|half| half.assembler.held()).sum(),
+            Phase::Over => 0,
         }
     }
 
@@ -192,7 +232,9 @@ impl Observer {
                     decoder: Decoder::new(sender, agreed.deflate.is_some(), self.limits.frame),
                     assembler: Assembler::new(self.limits, agreed.deflate.map(|w| w[sender as usize])),
                     frame_at: self.taken[sender as usize],
+                    head: Vec::new(),
                     sample: Vec::new(),
+                    tally: Tally::default(),
                     deaf: false,
                 };
                 self.phase = Phase::Open(Box::new(Side::BOTH.map(half)));
@@ -215,10 +257,15 @@ impl Observer {
         if half.deaf {
             return;
         }
+        let from = self.taken[sender as usize];
         self.taken[sender as usize] += octets.len() as u64;
-        if let Err((header, fault)) = half.read(sender, octets, self.sample, &mut self.dialogue, tell) {
+        if let Err(fault) = half.read(sender, octets, self.sample, &mut self.dialogue, tell) {
             half.deaf = true;
-            tell(Seen::Fault { at: half.frame_at, header, fault });
+            half.keep_head(octets, from);
+            let at = half.frame_at..self.taken[sender as usize];
+            tell(Seen::Fault { at, head: std::mem::take(&mut half.head), fault });
+        } else {
+            half.keep_head(octets, from);
         }
     }
 }
@@ -231,37 +278,55 @@ impl Half {
         sample: usize,
         dialogue: &mut Dialogue,
         tell: &mut impl FnMut(Seen),
-    ) -> Result<(), (Option<FrameHeader>, Fault)> {
+    ) -> Result<(), Fault> {
         let mut octets = octets.to_vec();
         for piece in self.decoder.feed(&mut octets) {
-            let piece = piece.map_err(|fault| (None, fault))?;
+            let piece = piece?;
             let (header, last) = (piece.header, piece.last);
             if piece.first {
-                dialogue.frame(sender, &header).map_err(|fault| (Some(header), fault))?;
+                dialogue.frame(sender, &header)?;
+                self.tally.count(&header);
             }
             let room = sample.saturating_sub(self.sample.len()).min(piece.payload().len());
             self.sample.extend_from_slice(&piece.payload()[..room]);
-            let unit = self.assembler.push(piece);
-            let unit = unit.map_err(|rule| (Some(header), Fault { blame: sender, rule }))?;
+            let unit = self.assembler.push(piece).map_err(|rule| Fault { blame: sender, rule })?;
+            let Tally { frames, octets, compressed } = self.tally;
+            let completes = match unit {
+                Some(Unit::Message(message)) => Some(Whole::Message {
+                    kind: message.kind,
+                    len: message.payload().len() as u64,
+                    frames,
+                    compressed: compressed.then_some(octets),
+                    payload: message.payload()[..sample.min(message.payload().len())].to_vec(),
+                }),
+                Some(Unit::Close(close)) => {
+                    Some(Whole::Close(close.map(|(code, reason)| (code, reason.to_owned()))))
+                }
+                Some(Unit::Ping(_) | Unit::Pong(_)) | None => None,
+            };
             if last {
                 // Only the shortest form of a header was let in, so its length is known.
                 let end = self.frame_at + header.encoded_len() as u64 + header.len;
                 let at = std::mem::replace(&mut self.frame_at, end)..end;
-                tell(Seen::Frame { sender, at, header, payload: std::mem::take(&mut self.sample) });
-            }
-            match unit {
-                Some(Unit::Message(message)) => {
-                    let (kind, payload) = (message.kind, message.payload().to_vec());
-                    tell(Seen::Message { sender, kind, payload });
-                }
-                Some(Unit::Close(close)) => {
-                    let close = close.map(|(code, reason)| (code, reason.to_owned()));
-                    tell(Seen::Close { sender, close });
-                }
-                Some(Unit::Ping(_) | Unit::Pong(_)) | None => {}
+                self.head.clear();
+                tell(Seen::Frame {
+                    sender,
+                    at,
+                    header,
+                    payload: std::mem::take(&mut self.sample),
+                    completes,
+                });
             }
         }
         self.assembler.release();
         Ok(())
+    }
+
+    /// Keeps the beginning of the frame at hand; `octets` were read last, the first of them `from` octets into the stream.
+    fn keep_head(&mut self, octets: &[u8], from: u64) {
+        let skip = usize::try_from(self.frame_at.saturating_sub(from)).unwrap_or(usize::MAX);
+        let new = octets.get(skip..).unwrap_or_default();
+        let room = MAX_HEADER.saturating_sub(self.head.len()).min(new.len());
+        self.head.extend_from_slice(&new[..room]);
     }
 }
