@@ -3,6 +3,7 @@
 use super::cite::cite;
 use super::neighbours::Neighbours;
 use super::quotes::Quotes;
+use super::streams::Streams;
 use super::tcp::{Arrival, Conversations};
 use crate::model::{
     Arp, Carried, Direction, Event, EventId, Evidence, Fate, FrameId, Heading, Icmp, IcmpKind, Ip, Located,
@@ -32,15 +33,18 @@ pub struct Frame<'a> {
     pub fate: Option<&'a Fate>,
 }
 
-/// Turns frames into events, one each. Remembers connections, questions and packets, each within a bound: about
-/// 10 MB in all, whatever the frames are.
+/// Turns frames into events, one each, and one for each step of an application that they complete. Remembers connections,
+/// questions and packets, each within a bound: about 10 MB in all, whatever the frames are, and what TCP streams
+/// carry that are read further (see `streams`).
 #[derive(Debug)]
 pub struct Dissector {
     with_bytes: bool,
     conversations: Conversations,
     neighbours: Neighbours,
     quotes: Quotes,
+    streams: Streams,
     events: BTreeMap<FrameId, EventId>,
+    last: EventId,
 }
 
 impl Default for Dissector {
@@ -57,6 +61,8 @@ impl Dissector {
             conversations: Conversations::new(),
             neighbours: Neighbours::new(),
             quotes: Quotes::new(),
+            streams: Streams::new(),
+            last: EventId(0),
             events: BTreeMap::new(),
         }
     }
@@ -72,6 +78,7 @@ impl Dissector {
     /// The event of a frame that entered the wire: `What::Frame`, evidence `Frame`, with the event of the frame that it
     /// answers, repeats or acknowledges as its cause where that was seen. Takes any octets.
     pub fn frame(&mut self, id: EventId, frame: &Frame<'_>) -> Event {
+        self.last = id;
         let facts = stack::decode(frame.bytes);
         let arrival = Arrival::of(frame.fate);
         let mut request = None;
@@ -101,7 +108,7 @@ impl Dissector {
                 {
                     request = self.quotes.request(ip, *echo);
                 }
-                let carried = self.carried(frame, arrival, ip, transport);
+                let carried = self.carried(id, frame, arrival, ip, transport);
                 let protocol = acting(ip, &carried);
                 (Packet::Ip(ip_header(ip), carried), protocol)
             }
@@ -137,16 +144,32 @@ impl Dissector {
         }
     }
 
+    /// The steps of applications that the frames since the last call completed, each with its frame's event as its cause. Their
+    /// own numbers are 0: whoever hands them on gives them the next.
+    pub fn steps(&mut self) -> Vec<Event> {
+        self.streams.take()
+    }
+
+    /// Nothing more comes: what [`Dissector::steps`] gives next are the streams that could not be followed to their end.
+    pub fn finish(&mut self, at: Time) {
+        self.streams.finish(self.last, at);
+    }
+
     /// What an IP packet carries, seen among what came before.
     fn carried(
         &mut self,
+        event: EventId,
         frame: &Frame<'_>,
         arrival: Arrival,
         ip: &IpFacts,
         transport: &Transport<'_>,
     ) -> Carried {
         let carried = match transport {
-            Transport::Tcp(tcp) => Carried::Tcp(self.conversations.see(frame.id, frame.at, arrival, ip, tcp)),
+            Transport::Tcp(segment) => {
+                let tcp = self.conversations.see(frame.id, frame.at, arrival, ip, segment);
+                self.streams.see((event, frame), arrival, ip, segment, &tcp);
+                Carried::Tcp(tcp)
+            }
             Transport::Udp(udp) => Carried::Udp(Udp {
                 source_port: udp.source_port,
                 destination_port: udp.destination_port,

@@ -1,6 +1,7 @@
 //! From frames to events: what each frame is, and what it is in its conversation.
 //!
-//! - [`Dissector`] takes frames in the order in which they entered the wire and gives one [`Event`](crate::model::Event) each.
+//! - [`Dissector`] takes frames in the order in which they entered the wire and gives one [`Event`](crate::model::Event) each,
+//!   and behind it one for each step of an upgrade or of WebSocket that was whole with that frame.
 //! - [`Tell`] stands between a run and its listeners and puts those events, and the ledger's, before the frames.
 //! - [`read`] tells a capture file as the run was told that made it.
 //!
@@ -14,6 +15,7 @@ mod neighbours;
 mod quotes;
 mod recent;
 mod sides;
+mod streams;
 mod tcp;
 mod tell;
 pub mod trace;

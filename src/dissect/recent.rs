@@ -60,6 +60,11 @@ impl<K: Ord + Clone, V> Recent<K, V> {
         self.entries.retain(|_, (used, _)| *used > last);
     }
 
+    /// Takes the entry out.
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        self.entries.remove(key).map(|(_, value)| value)
+    }
+
     /// Every entry's value.
     pub(super) fn values_mut(&mut self) -> impl Iterator<Item = &mut V> {
         self.entries.values_mut().map(|(_, v)| v)

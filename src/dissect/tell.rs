@@ -1,6 +1,7 @@
 //! The adapter between whoever runs and whoever listens: frames become events on their way.
 
 use super::dissector::{Dissector, Frame};
+use super::streams::Calls;
 use crate::model::{
     Class, Event, EventId, Evidence, Fate, Flow, Heading, Moment, Outcome, Place, Protocol, Row, Rule, Run,
     Sink, What, WireFrame,
@@ -12,7 +13,8 @@ use std::io;
 const CAUSES_MAX: usize = 65_536;
 
 /// Hands a run on to the sink `S`, with two events before every frame that enters the wire: what the frame is (from its
-/// octets) and what becomes of it (from the ledger, the first its cause).
+/// octets) and what becomes of it (from the ledger, the first its cause); and behind them one for each step of an upgrade or of
+/// WebSocket that was whole with it. Where no frame is seen, those steps come behind the send() or recv() that carried them.
 ///
 /// Events are numbered 1, 2, 3 ... in the order in which they are handed on. The numbers of those that came in are only
 /// read as names by which one is another's cause; a cause that was not seen, or long ago (65,536 events), is left out.
@@ -20,6 +22,8 @@ const CAUSES_MAX: usize = 65_536;
 pub struct Tell<S> {
     inner: S,
     dissector: Dissector,
+    /// Where no frames are seen, what programs' calls carried is read instead.
+    calls: Calls,
     last: u64,
     /// By the number an event came in with, the number it went out with.
     numbers: BTreeMap<EventId, EventId>,
@@ -28,7 +32,7 @@ pub struct Tell<S> {
 impl<S> Tell<S> {
     /// Tells `inner`.
     pub fn new(inner: S) -> Tell<S> {
-        Tell { inner, dissector: Dissector::new(), last: 0, numbers: BTreeMap::new() }
+        Tell { inner, dissector: Dissector::new(), calls: Calls::new(), last: 0, numbers: BTreeMap::new() }
     }
 
     /// Whether frame events carry the frame's octets and headers; see [`Dissector::with_bytes`].
@@ -54,24 +58,35 @@ impl<S: Sink> Tell<S> {
     pub(super) fn enter(&mut self, frame: &Frame<'_>, row: Option<&Row>) -> io::Result<Flow> {
         let seen = self.number();
         let event = self.dissector.frame(seen, frame);
-        let flow = self.inner.event(&event)?;
-        let Some(row) = row else {
-            return Ok(flow);
-        };
-        let (place, protocol) = decider(row);
-        let fate = Event {
-            id: self.number(),
-            cause: Some(seen),
-            at: frame.at,
-            place,
-            heading: Heading::Toward(row.direction),
-            protocol,
-            what: What::Fate(Box::new(row.clone())),
-            bytes: None,
-            evidence: Evidence::Ledger,
-            cite: None,
-        };
-        Ok(both(flow, self.inner.event(&fate)?))
+        let mut flow = self.inner.event(&event)?;
+        if let Some(row) = row {
+            let (place, protocol) = decider(row);
+            let fate = Event {
+                id: self.number(),
+                cause: Some(seen),
+                at: frame.at,
+                place,
+                heading: Heading::Toward(row.direction),
+                protocol,
+                what: What::Fate(Box::new(row.clone())),
+                bytes: None,
+                evidence: Evidence::Ledger,
+                cite: None,
+            };
+            flow = both(flow, self.inner.event(&fate)?);
+        }
+        let steps = self.dissector.steps();
+        Ok(both(flow, self.steps(steps)?))
+    }
+
+    /// Hands steps on, each under the next number.
+    fn steps(&mut self, steps: Vec<Event>) -> io::Result<Flow> {
+        let mut flow = Flow::Continue;
+        for step in steps {
+            let step = Event { id: self.number(), ..step };
+            flow = both(flow, self.inner.event(&step)?);
+        }
+        Ok(flow)
     }
 }
 
@@ -104,6 +119,7 @@ pub(super) fn both(a: Flow, b: Flow) -> Flow {
 
 impl<S: Sink> Sink for Tell<S> {
     fn begin(&mut self, run: &Run) -> io::Result<()> {
+        self.calls.begin(run.backend);
         self.inner.begin(run)
     }
 
@@ -114,7 +130,10 @@ impl<S: Sink> Sink for Tell<S> {
         if self.numbers.len() > CAUSES_MAX {
             self.numbers.pop_first();
         }
-        self.inner.event(&Event { id, cause, ..event.clone() })
+        let event = Event { id, cause, ..event.clone() };
+        let flow = self.inner.event(&event)?;
+        let steps = self.calls.see(&event);
+        Ok(both(flow, self.steps(steps)?))
     }
 
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
@@ -150,7 +169,11 @@ impl<S: Sink> Sink for Tell<S> {
     }
 
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
-        self.inner.finish(outcome)
+        self.dissector.finish(outcome.at);
+        let steps = self.dissector.steps();
+        // A listener that has heard enough is finished all the same.
+        let told = self.steps(steps).map(|_| ());
+        self.inner.finish(outcome).and(told)
     }
 }
 

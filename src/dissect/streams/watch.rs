@@ -1,0 +1,169 @@
+//! One connection that may be an upgrade: what its octets show, as steps.
+
+use crate::model::websocket::{Answered, Completes, Lost, Step};
+use crate::model::{FrameId, Side, Time};
+use crate::stack::l7_application::http1::{self, RequestHead};
+use crate::stack::l7_application::ws::{Limits, Observer, Rule, Seen, facts};
+use std::collections::VecDeque;
+use std::ops::Range;
+
+/// Octets of a payload that a step has at most; a control frame's fit whole.
+const SAMPLE: usize = 256;
+/// Pings of a side whose answer is awaited, at most: older ones are forgotten.
+const PINGS: usize = 16;
+/// Octets of a message at most, inflated. It is a bound on memory, no rule: what is larger is not followed.
+const MESSAGE: u64 = 16 << 20;
+
+/// What was found, by whom it was sent, and where in its stream it lies.
+pub(super) type Found = (Side, Range<u64>, Step);
+
+/// A Ping, until its Pong.
+#[derive(Debug)]
+struct Ping {
+    payload: Vec<u8>,
+    at: Time,
+    frame: Option<FrameId>,
+}
+
+/// Reads both directions, told apart by role: the client is who asks.
+#[derive(Debug)]
+pub(super) struct Watch {
+    observer: Observer,
+    /// Where the answer lies.
+    answer: Range<u64>,
+    asked: bool,
+    open: bool,
+    ended: bool,
+    pings: [VecDeque<Ping>; 2],
+    closes: [bool; 2],
+}
+
+impl Watch {
+    pub(super) fn new() -> Watch {
+        let limits = Limits { frame: u64::MAX >> 1, message: MESSAGE, fragments: u32::MAX };
+        Watch {
+            observer: Observer::new(limits, http1::Limits::default(), SAMPLE),
+            answer: 0..0,
+            asked: false,
+            open: false,
+            ended: false,
+            pings: Default::default(),
+            closes: [false; 2],
+        }
+    }
+
+    /// Octets of memory that it holds, roughly.
+    pub(super) fn held(&self) -> usize {
+        size_of::<Watch>() + self.observer.held()
+    }
+
+    /// The next octets of a side. `frame` and `at`: what brought them. Gives whether it is still worth looking: not where
+    /// this is no upgrade, or was refused.
+    pub(super) fn feed(
+        &mut self,
+        sender: Side,
+        octets: &[u8],
+        (frame, at): (Option<FrameId>, Time),
+        found: &mut Vec<Found>,
+    ) -> bool {
+        let mut seen = Vec::new();
+        self.observer.feed(sender, octets, &mut |s| seen.push(s));
+        for seen in seen {
+            let one = match seen {
+                Seen::Request { at, head } => {
+                    if !is_upgrade(&head) {
+                        return false;
+                    }
+                    self.asked = true;
+                    (Side::Client, at, Step::Request(facts::request(&head)))
+                }
+                // An answer to nothing that was seen whole.
+                Seen::Response { .. } if !self.asked => return false,
+                Seen::Response { at, head, steps } => {
+                    self.answer = at.clone();
+                    (Side::Server, at, Step::Response(facts::response(&head, steps.as_ref())))
+                }
+                Seen::Opened(agreed) => {
+                    self.open = true;
+                    (Side::Server, self.answer.clone(), Step::Opened(facts::opened(&agreed)))
+                }
+                Seen::Refused(refusal) => {
+                    // Before anybody asked for an upgrade, it says only that this is something else.
+                    if self.asked {
+                        let answer = self.answer.clone();
+                        found.push((Side::Server, answer, Step::Refused(facts::refused(&refusal))));
+                    }
+                    return false;
+                }
+                Seen::Frame { sender, at: place, header, payload, completes } => {
+                    let mut frame_facts = facts::frame(&header, payload, completes.as_ref());
+                    self.pair(sender, &mut frame_facts, frame, at);
+                    (sender, place, Step::Frame(frame_facts))
+                }
+                Seen::Fault { at, head, fault } => {
+                    let step = match fault.rule {
+                        Rule::MessageTooLarge { limit } => Step::Lost(Lost::TooMuch { limit }),
+                        _ => facts::fault(&fault, &head),
+                    };
+                    (fault.blame, at, step)
+                }
+            };
+            found.push(one);
+        }
+        true
+    }
+
+    /// Finds what a Pong or a Close answers.
+    fn pair(
+        &mut self,
+        sender: Side,
+        facts: &mut crate::model::websocket::Frame,
+        frame: Option<FrameId>,
+        at: Time,
+    ) {
+        let other = sender.other() as usize;
+        match &mut facts.completes {
+            Completes::Ping => {
+                let pings = &mut self.pings[sender as usize];
+                if pings.len() == PINGS {
+                    pings.pop_front();
+                }
+                pings.push_back(Ping { payload: facts.payload.clone(), at, frame });
+            }
+            Completes::Pong(answered) => {
+                // It answers the latest Ping of its payload, and those before it (RFC 6455 s5.5.3).
+                let pings = &mut self.pings[other];
+                let which = pings.iter().rposition(|ping| ping.payload == facts.payload);
+                if let Some(ping) = which.and_then(|n| pings.drain(..=n).next_back()) {
+                    *answered = Some(Answered { after: at.since(ping.at), ping: ping.frame });
+                }
+            }
+            Completes::Close(close) => {
+                close.answers = self.closes[other];
+                self.closes[sender as usize] = true;
+            }
+            Completes::Nothing | Completes::Message(_) => {}
+        }
+    }
+
+    /// Whether an upgrade was asked for.
+    pub(super) const fn is_upgrade(&self) -> bool {
+        self.asked
+    }
+
+    /// Whether both sides agreed on it.
+    pub(super) const fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// A side ended TCP; told once, and only of an open connection.
+    pub(super) fn end(&mut self, reset: bool) -> Option<Step> {
+        let first = self.open && !std::mem::replace(&mut self.ended, true);
+        first.then_some(Step::Ended { reset, clean: self.closes == [true; 2] })
+    }
+}
+
+/// Whether a request asks for WebSocket, rightly or not.
+fn is_upgrade(head: &RequestHead) -> bool {
+    head.fields.lists("upgrade", "websocket") || head.fields.all("sec-websocket-key").next().is_some()
+}
