@@ -121,6 +121,11 @@ impl Listeners {
         self.any
     }
 
+    /// The listeners, to be told events.
+    pub(crate) fn into_fan(self) -> Fan<'static> {
+        self.sinks
+    }
+
     /// The sink to run with: frames become events on the way to the listeners.
     pub(crate) fn into_sink(self) -> Tell<Fan<'static>> {
         Tell::new(self.sinks).with_bytes(self.bytes)

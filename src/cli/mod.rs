@@ -2,6 +2,7 @@
 
 mod args;
 mod completions;
+mod dissect;
 mod doctor;
 mod exit;
 mod impair;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
         Command::Ws(command) => ws::ws(command),
         Command::Wire(command) => wire::wire(&command),
         Command::Loss(args) => loss::run(&args),
+        Command::Dissect(args) => dissect::run(&args),
         Command::Why(args) => why::run(&args),
         Command::Layers(args) => layers::layers(&args),
         Command::Explain(args) => layers::explain(&args),

@@ -22,12 +22,7 @@ const CHAINS_MAX: usize = 50;
 pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<Answer> {
     let asked = args.frame.as_deref().map(asked).transpose()?;
     let name = args.file.display();
-    let input: Box<dyn Read> = if args.file == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(&args.file).with_context(|| format!("the capture {name} cannot be opened"))?)
-    };
-    let mut reader = Reader::new(BufReader::new(input)).with_context(|| name.to_string())?;
+    let mut reader = open(&args.file)?;
     let mut tell = Tell::new(Trace::of_file());
     let told = read(&mut reader, &mut tell);
     let trace = tell.into_inner();
@@ -66,6 +61,21 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<Answer> {
         running::note(&format!("{} frames at the end were too many, and were left out", trace.left_out()))?;
     }
     Ok(Answer::Yes)
+}
+
+/// Opens a capture, `-` for standard input.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn open(file: &Path) -> anyhow::Result<Reader<Box<dyn Read>>> {
+    let name = file.display();
+    let input: Box<dyn Read> = if file == Path::new("-") {
+        Box::new(BufReader::new(io::stdin().lock()))
+    } else {
+        let file = File::open(file).with_context(|| format!("the capture {name} cannot be opened"))?;
+        Box::new(BufReader::new(file))
+    };
+    Reader::new(input).with_context(|| name.to_string())
 }
 
 fn one(

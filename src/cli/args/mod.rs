@@ -47,6 +47,12 @@ pub(crate) enum Command {
     Wire(WireCommand),
     /// TCP beside UDP under loss: the same messages on the same seeded wire, and a scorecard
     Loss(Box<super::loss::LossArgs>),
+    /// A capture, explained: every frame, and the upgrades and WebSocket messages that TCP carries
+    #[command(
+        after_help = "Captures of tcpdump, Wireshark and others too: pcapng or pcap, of Ethernet. A run's own capture \
+        also says what the wire did."
+    )]
+    Dissect(DissectArgs),
     /// The chain of causes behind one frame of a capture; without FRAME, the frames worth asking about
     #[command(
         after_help = "FRAME is the number in the file, as Wireshark counts, or '#12' (in quotes) for the \
@@ -106,6 +112,20 @@ const WITHOUT_MESSAGE: &str = "Without MESSAGE and --size: the lines of standard
 pub(crate) struct TourArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
+    #[command(flatten)]
+    pub(crate) show: ShowArgs,
+}
+
+/// Options of `dissect`.
+#[derive(Args, Debug)]
+#[command(mut_arg("tcp_info", |arg| arg.hide(true)))]
+pub(crate) struct DissectArgs {
+    /// A capture, pcapng or pcap (`-` for standard input)
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+    /// Only what these protocols do: websocket,tcp (an upgrade's HTTP counts as websocket's)
+    #[arg(long, value_enum, value_name = "PROTOCOL,..", value_delimiter = ',', help_heading = "Output")]
+    pub(crate) only: Vec<OnlyArg>,
     #[command(flatten)]
     pub(crate) show: ShowArgs,
 }

@@ -1,5 +1,6 @@
 //! Words and numbers that options take.
 
+use crate::model::Protocol;
 use clap::ValueEnum;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -184,4 +185,37 @@ pub(crate) fn listen_address(text: &str) -> Result<std::net::SocketAddr, String>
     .ok_or_else(|| {
         format!("'{text}' is no address to listen on: write 127.0.0.1:7000, [::1]:7000 or a bare port")
     })
+}
+
+/// What `dissect --only` lets through, under Wireshark's names.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum OnlyArg {
+    Websocket,
+    Http,
+    Tcp,
+    Udp,
+    Icmp,
+    Ip,
+    Ipv6,
+    Arp,
+    Eth,
+    Wire,
+}
+
+impl OnlyArg {
+    /// Whether it lets this protocol through.
+    pub(crate) const fn is(self, protocol: Protocol) -> bool {
+        match self {
+            OnlyArg::Websocket => matches!(protocol, Protocol::WebSocket),
+            OnlyArg::Http => matches!(protocol, Protocol::Http),
+            OnlyArg::Tcp => matches!(protocol, Protocol::Tcp),
+            OnlyArg::Udp => matches!(protocol, Protocol::Udp),
+            OnlyArg::Icmp => matches!(protocol, Protocol::Icmp | Protocol::Icmpv6),
+            OnlyArg::Ip => matches!(protocol, Protocol::Ipv4),
+            OnlyArg::Ipv6 => matches!(protocol, Protocol::Ipv6),
+            OnlyArg::Arp => matches!(protocol, Protocol::Arp),
+            OnlyArg::Eth => matches!(protocol, Protocol::Ethernet),
+            OnlyArg::Wire => matches!(protocol, Protocol::Wire),
+        }
+    }
 }
