@@ -2,6 +2,7 @@
 
 import re
 
+from web import carries_octets, is_ping, websocket
 from witnesses import number, pairs
 
 # Where we and tshark say different things of a segment, and both are right by their own words: ours, theirs, and
@@ -113,6 +114,7 @@ def judge(case):
             facts(case, id, event, f"frame #{id}")
         for event in case.events:
             sentences(case, event)
+        websocket(case, same)
 
 
 def lines_hold_together(case):
@@ -513,6 +515,8 @@ WORDS = [
     (r"inferred: #(\d+) told its sender that packets must be smaller", icmp_error),
     (r"it came in frame #(\d+), for an earlier datagram", icmp_error),
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
+    (r"held back .* since #(\d+): octets before it were missing", carries_octets),
+    (r"answers the Ping in #(\d+) after", is_ping),
     # These tell typed facts, which `facts` has judged.
     (r"(?:second|third) of three, answers #(\d+)", judged_as_fact),
     (r"answers #(\d+)", judged_as_fact),
