@@ -10,3 +10,15 @@ use std::hash::BuildHasher;
 pub fn seed() -> u64 {
     RandomState::new().hash_one(0u8) ^ RandomState::new().hash_one(1u8).rotate_left(32)
 }
+
+/// 32 octets from the same source, for keys that nobody outside may foresee: the seed of a WebSocket client's
+/// masks (RFC 6455 s10.3).
+pub fn octets() -> [u8; 32] {
+    // One key, four different inputs.
+    let keyed = RandomState::new();
+    let mut octets = [0; 32];
+    for (n, part) in octets.chunks_exact_mut(8).enumerate() {
+        part.copy_from_slice(&keyed.hash_one(n).to_ne_bytes());
+    }
+    octets
+}

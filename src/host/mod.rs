@@ -34,6 +34,8 @@ pub mod control;
 pub mod entropy;
 pub mod errno;
 mod error;
+#[cfg(unix)]
+mod modes;
 pub mod probe;
 mod remedy;
 pub mod signal;
@@ -72,6 +74,8 @@ mod elsewhere;
 
 pub use clock::Clock;
 pub use error::{HostError, PassedOver, Refusal, Step, TopologyError};
+#[cfg(unix)]
+pub use modes::Modes;
 pub use remedy::Remedy;
 pub use topology::{
     Addressing, Choice, ETHERNET_HEADER, HostAddress, INTERFACE, MAX_ROUTERS, RouterAddress, Sysctl, Topology,

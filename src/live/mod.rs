@@ -29,3 +29,4 @@ pub mod serve;
 pub mod setup;
 mod stage;
 mod talk;
+pub mod ws;

@@ -55,6 +55,29 @@ pub fn bytes(located: &Located, style: &Style) -> Vec<String> {
     view.lines
 }
 
+/// Octets as lines of 16: offset, hexadecimal, ASCII.
+pub fn hexdump(octets: &[u8]) -> impl Iterator<Item = String> {
+    dump_rows(octets, ROW).enumerate().map(|(n, row)| format!("{:04x}  {row}", n * ROW))
+}
+
+/// Rows of so many octets: hexadecimal, and what of it is ASCII.
+fn dump_rows(octets: &[u8], row: usize) -> impl Iterator<Item = String> {
+    octets.chunks(row).map(move |chunk| {
+        let mut hex = String::new();
+        let mut text = String::new();
+        for (i, b) in chunk.iter().enumerate() {
+            let gap = match i {
+                0 => "",
+                8 => "  ",
+                _ => " ",
+            };
+            let _ = write!(hex, "{gap}{b:02x}");
+            text.push(if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' });
+        }
+        format!("{}  {text}", pad(&hex, row * 3 - 1 + row / 16))
+    })
+}
+
 /// Whether a person could read it: UTF-8, with no control characters but those that make lines.
 fn is_text(octets: &[u8]) -> bool {
     std::str::from_utf8(octets)
@@ -134,21 +157,10 @@ impl View<'_> {
     fn dump(&mut self, at: Range<usize>, shown: usize) {
         // Below 76 columns a row has 8 octets.
         let row = if self.style.columns() >= 76 { ROW } else { ROW / 2 };
-        for (n, chunk) in self.octets[at.start..at.start + shown].chunks(row).enumerate() {
-            let mut hex = String::new();
-            let mut text = String::new();
-            for (i, b) in chunk.iter().enumerate() {
-                let gap = match i {
-                    0 => "",
-                    8 => "  ",
-                    _ => " ",
-                };
-                let _ = write!(hex, "{gap}{b:02x}");
-                text.push(if b.is_ascii_graphic() || *b == b' ' { char::from(*b) } else { '.' });
-            }
-            let hex = pad(&hex, row * 3 - 1 + row / 16);
+        let rows = dump_rows(&self.octets[at.start..at.start + shown], row);
+        for (n, octets) in rows.enumerate() {
             let offset = Ink::Dim.paint(self.style.color, &format!("{:04x}", at.start + n * row));
-            self.lines.push(format!("{:INDENT$}{offset}  {hex}  {text}", "").trim_end().to_owned());
+            self.lines.push(format!("{:INDENT$}{offset}  {octets}", "").trim_end().to_owned());
         }
     }
 

@@ -13,6 +13,7 @@
 
 mod bits;
 mod bytes;
+pub mod client;
 mod errno;
 mod flows;
 pub mod glossary;
@@ -32,7 +33,7 @@ mod verdict;
 pub mod why;
 
 pub use bits::websocket_bits;
-pub use bytes::bytes;
+pub use bytes::{bytes, hexdump};
 pub use errno::{Reason, reason};
 pub use json::{Json, SCHEMA};
 pub use programs::{exit_words, program_note, wire_summary};

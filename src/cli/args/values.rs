@@ -127,7 +127,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// A time to wait: zero would mean for ever to the kernel (socket(7), SO_RCVTIMEO).
-pub(super) fn waiting_time(text: &str) -> Result<Duration, String> {
+pub(crate) fn waiting_time(text: &str) -> Result<Duration, String> {
     match duration(text)? {
         Duration::ZERO => Err("waiting needs some time: write 100ms, 5s, ...".to_owned()),
         time => Ok(time),

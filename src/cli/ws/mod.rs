@@ -1,6 +1,7 @@
 //! `layerlab ws ...`
 
 mod compare;
+mod connect;
 mod echo;
 mod serve;
 
@@ -16,6 +17,9 @@ pub(crate) enum WsCommand {
     Compare(Box<compare::CompareArgs>),
     /// A server on the real network: echo, broadcast or chat, and a page for your browser
     Serve(Box<serve::WsServeArgs>),
+    /// A client for any server: your lines become messages, what comes back is shown
+    #[command(after_help = connect::AFTER_HELP)]
+    Connect(Box<connect::WsConnectArgs>),
 }
 
 /// Runs it.
@@ -24,5 +28,6 @@ pub(crate) fn ws(command: WsCommand) -> anyhow::Result<Answer> {
         WsCommand::Echo(args) => echo::run(*args),
         WsCommand::Compare(args) => compare::run(&args),
         WsCommand::Serve(args) => serve::run(&args),
+        WsCommand::Connect(args) => connect::run(&args),
     }
 }

@@ -113,7 +113,7 @@ pub enum SendError {
 
 impl SendError {
     /// What the failure of a call toward `to` means.
-    pub(super) fn of(to: SocketAddr, patience: Duration, error: CallError) -> SendError {
+    pub(in crate::live) fn of(to: SocketAddr, patience: Duration, error: CallError) -> SendError {
         let connecting = matches!(error.call, Call::Connect(_));
         let sending = matches!(error.call, Call::Send { .. } | Call::SendTo { .. });
         let reason = error.source.to_string();

@@ -16,6 +16,7 @@ pub mod mask;
 mod message;
 mod observer;
 mod sender;
+mod url;
 mod utf8;
 
 pub use close::CloseCode;
@@ -28,6 +29,7 @@ pub use machine::WebSocket;
 pub use message::{Assembler, Kind, Limits, Message, Unit};
 pub use observer::{Observer, Seen, Whole};
 pub use sender::{Masks, Sender};
+pub use url::{Url, UrlError};
 pub use utf8::{BadAt, Utf8};
 
 use crate::model::Side;

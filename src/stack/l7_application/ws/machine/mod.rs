@@ -209,6 +209,11 @@ impl WebSocket {
         }
     }
 
+    /// Which side it plays.
+    pub const fn side(&self) -> Side {
+        self.side
+    }
+
     /// Whether messages can be sent.
     pub fn is_open(&self) -> bool {
         matches!(&self.phase, Phase::Open(endpoint) if !endpoint.dialogue().said_close(self.side))

@@ -1,0 +1,234 @@
+//! What a WebSocket client says when it does not come to a connection, and when one ends.
+
+use super::text::{preview, safe};
+use std::time::Duration;
+
+/// An answer that is not 101, as a sentence with the next thing to do. `location` is where the server points to, and
+/// `version` the WebSocket versions that it speaks, where it says so.
+pub fn not_switched(status: u16, reason: &str, location: Option<&str>, version: Option<&str>) -> String {
+    let next = match status {
+        200..=299 => {
+            "it served a page: nothing at this path speaks WebSocket, or something on the way took the Upgrade \
+             field out; check the path"
+                .to_owned()
+        }
+        300..=399 => match location {
+            Some(to) => format!(
+                "it points to {}: connect there (a redirection is not followed, RFC 6455 s4.1 leaves that open)",
+                safe(to, true)
+            ),
+            None => "it points elsewhere, but does not say where".to_owned(),
+        },
+        401 | 407 => "it wants to know who asks: --header 'Authorization: ...'".to_owned(),
+        403 => {
+            "it does not let this client in: it may want a certain Origin (--origin) or credentials (--header)"
+                .to_owned()
+        }
+        404 | 410 => "nothing is served at this path: check the URL's path".to_owned(),
+        405 => "it does not take GET at this path: WebSocket is served elsewhere".to_owned(),
+        426 => match version {
+            Some(version) => {
+                format!("it speaks WebSocket version {}, this client version 13 (RFC 6455 s4.4)", safe(version, true))
+            }
+            None => "it did not see an upgrade that it speaks: something on the way may have taken the Upgrade \
+                     field out (a proxy passes it on only when told to)"
+                .to_owned(),
+        },
+        400 => {
+            "it finds the request wrong: it may want a subprotocol (--subprotocol) or a field (--header), or speak \
+             plain HTTP alone"
+                .to_owned()
+        }
+        429 | 503 => "it has no room now: try again later".to_owned(),
+        502 | 504 => "a proxy answered, for it could not reach the server behind it".to_owned(),
+        500..=599 => "the server failed: its own log may say why".to_owned(),
+        _ => "that is no answer to an upgrade".to_owned(),
+    };
+    let reason = if reason.is_empty() { String::new() } else { format!(" {}", safe(reason, true)) };
+    format!("the server answered {status}{reason} instead of 101 Switching Protocols: {next}")
+}
+
+/// The server ended the connection instead of an answer; `how` is what the operating system says of that.
+pub fn no_answer(how: Option<&str>) -> String {
+    let how = how.map_or_else(String::new, |how| format!(" ({how})"));
+    format!(
+        "the server ended the connection without an answer to the handshake{how}: it may not speak HTTP there, or want \
+         TLS (wss://)"
+    )
+}
+
+/// A head of HTTP line by line, behind a sign for its direction: `>` what went out, `<` what came.
+pub fn head<'a>(sign: char, line: &str, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<String> {
+    let fields = fields.map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)));
+    std::iter::once(line.to_owned())
+        .chain(fields)
+        .map(|line| format!("{sign} {}", safe(&line, false)))
+        .collect()
+}
+
+/// How the answer to a key is computed (RFC 6455 s4.2.2), and whether the server's is that.
+pub fn accept(key: &str, guid: &str, sha1: &[u8; 20], expected: &str, got: Option<&str>) -> Vec<String> {
+    let hex: String = sha1.iter().map(|octet| format!("{octet:02x}")).collect();
+    let verdict = match got {
+        Some(got) if got == expected => {
+            "that is what the server answered: it understood the handshake".to_owned()
+        }
+        Some(got) => format!("the server answered {}: it did not understand the handshake", safe(got, true)),
+        None => "the server answered nothing of the kind".to_owned(),
+    };
+    vec![
+        "the answer to our key (RFC 6455 s4.2.2):".to_owned(),
+        format!("  key      {key}"),
+        format!("  + GUID   {guid}"),
+        format!("  SHA-1    {hex}"),
+        format!("  base64   {expected}"),
+        format!("  {verdict}"),
+    ]
+}
+
+/// A frame's header (RFC 6455 s5.2) and the beginning of its payload in the clear.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// Whether it went out.
+    pub ours: bool,
+    /// FIN.
+    pub fin: bool,
+    /// RSV1: compressed.
+    pub compressed: bool,
+    /// The opcode's number.
+    pub opcode: u8,
+    /// The opcode's name.
+    pub name: &'a str,
+    /// The masking key.
+    pub key: Option<[u8; 4]>,
+    /// Octets of payload.
+    pub len: u64,
+    /// Octets of header.
+    pub header: usize,
+    /// The beginning of the payload.
+    pub payload: &'a [u8],
+}
+
+/// A frame as one line: its bits, how its length is written, its key and its payload.
+pub fn frame(frame: &Frame<'_>, ascii: bool) -> String {
+    let Frame { ours, fin, compressed, opcode, name, key, len, header, payload } = *frame;
+    let form = match len {
+        0..126 => "7 bits",
+        126..0x1_0000 => "7+16 bits",
+        _ => "7+64 bits",
+    };
+    let key =
+        key.map_or_else(String::new, |k| format!(" key {:02x}{:02x}{:02x}{:02x}", k[0], k[1], k[2], k[3]));
+    let sign = if ours { '>' } else { '<' };
+    let (fin, rsv1) = (u8::from(fin), u8::from(compressed));
+    let shown = if payload.is_empty() { String::new() } else { format!(" {}", preview(payload, 60, ascii)) };
+    format!(
+        "{sign} {name} (opcode {opcode}) FIN={fin} RSV1={rsv1} len {len} ({form}){key}, header {header} octets{shown}"
+    )
+}
+
+/// What the TLS handshake settled.
+pub fn tls(server: &str, version: &str, suite: &str, alpn: Option<&str>, verified: bool) -> String {
+    let who = if verified { "whose certificate says so" } else { "whose certificate was not checked" };
+    let alpn = alpn.map_or_else(|| "no ALPN".to_owned(), |alpn| format!("ALPN {}", safe(alpn, true)));
+    format!("{version} with {}, {who}: {suite}, {alpn}", safe(server, true))
+}
+
+/// How a connection ended: the peer's close code (1005 for none, 1006 without a Close), the code's registered name,
+/// its reason, and whether it said so before we did.
+pub fn closed(code: u16, name: &str, reason: &str, by_peer: bool) -> String {
+    let who = if by_peer { "the server closed" } else { "closed" };
+    let name = if name.is_empty() { String::new() } else { format!(" ({name})") };
+    let reason = if reason.is_empty() { String::new() } else { format!(": {}", safe(reason, false)) };
+    match code {
+        1005 => format!("{who}, without a code"),
+        1006 => "the connection ended without the server's Close (1006)".to_owned(),
+        _ => format!("{who} with {code}{name}{reason}"),
+    }
+}
+
+/// What waiting in vain was for, and what to do.
+pub fn waited(what: Waited, after: Duration) -> String {
+    match what {
+        Waited::Handshake => format!(
+            "the server accepted the TCP connection but did not answer the handshake within {after:?}: it may not \
+             speak HTTP at all (TLS? then wss://), or be busy; wait longer with --timeout"
+        ),
+        Waited::Pong => {
+            format!("no sign of life for {after:?} after a Ping: the server is gone, or the way to it is")
+        }
+        Waited::Close => format!("the server did not finish the closing handshake within {after:?}"),
+    }
+}
+
+/// What was waited for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Waited {
+    /// The answer to the handshake.
+    Handshake,
+    /// Anything after a Ping.
+    Pong,
+    /// The peer's Close, or the end of TCP.
+    Close,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_status_has_a_next_thing_to_do() {
+        for (status, says) in [
+            (200, "check the path"),
+            (401, "Authorization"),
+            (403, "--origin"),
+            (404, "URL's path"),
+            (426, "proxy"),
+            (400, "--subprotocol"),
+            (502, "proxy"),
+            (503, "later"),
+            (500, "log"),
+            (100, "no answer"),
+        ] {
+            let said = not_switched(status, "Whatever", None, None);
+            assert!(said.contains(says) && said.contains(&status.to_string()), "{said}");
+        }
+        assert!(not_switched(302, "", Some("wss://x/\u{1b}[2J"), None).contains("wss://x/\\u{1b}"));
+        assert!(not_switched(426, "", None, Some("8, 7")).contains("version 8, 7"));
+    }
+
+    #[test]
+    fn a_frame_and_the_answer_to_a_key_are_told_to_the_bit() {
+        let mut told = Frame {
+            ours: true,
+            fin: true,
+            compressed: false,
+            opcode: 1,
+            name: "Text",
+            key: Some([0x37, 0xfa, 0x21, 0x3d]),
+            len: 5,
+            header: 6,
+            payload: b"Hello",
+        };
+        assert_eq!(
+            frame(&told, true),
+            "> Text (opcode 1) FIN=1 RSV1=0 len 5 (7 bits) key 37fa213d, header 6 octets \"Hello\""
+        );
+        told = Frame { ours: false, key: None, len: 65_536, header: 10, payload: b"", ..told };
+        assert!(frame(&told, true).starts_with("< Text") && frame(&told, true).contains("7+64 bits"));
+        let steps = accept("k", "g", &[0xab; 20], "a=", Some("b=")).join("\n");
+        assert!(steps.contains(&"ab".repeat(20)) && steps.contains("answered b=: it did not"), "{steps}");
+        let lines = head('<', "HTTP/1.1 101 x", [("A", &b"b\x1b"[..])].into_iter());
+        assert_eq!(lines, ["< HTTP/1.1 101 x", "< A: b\\u{1b}"]);
+    }
+
+    #[test]
+    fn an_end_is_told_with_its_code() {
+        assert_eq!(
+            closed(1000, "Normal Closure", "bye\u{7}", true),
+            "the server closed with 1000 (Normal Closure): bye\\u{7}"
+        );
+        assert_eq!(closed(4000, "", "", false), "closed with 4000");
+        assert!(closed(1006, "", "", true).contains("without the server's Close"));
+    }
+}

@@ -1,0 +1,124 @@
+//! A person at a terminal: typing, commands, what arrives meanwhile, Ctrl-D.
+#![cfg(target_os = "linux")]
+
+use super::{GUARD, LAYERLAB, echo, speaking};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Instant;
+use tungstenite::Message;
+
+/// Types in a terminal of its own: waits for each word before it types what follows. Gives the status and the screen.
+#[track_caller]
+fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
+    let mut child = Command::new("script")
+        .args(["-qec", command, "/dev/null"])
+        .env("TERM", "xterm")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("script, of util-linux");
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (tell, seen) = channel();
+    std::thread::spawn(move || {
+        let mut some = [0; 4096];
+        while let Ok(n @ 1..) = screen.read(&mut some) {
+            let _ = tell.send(String::from_utf8_lossy(&some[..n]).into_owned());
+        }
+    });
+    let (mut all, mut from) = (String::new(), 0);
+    let until = Instant::now() + GUARD;
+    let mut words = dialogue.iter();
+    let mut next = words.next();
+    loop {
+        if let Some((word, typed)) = next {
+            if let Some(at) = all[from..].find(word) {
+                from += at + word.len();
+                keys.write_all(typed.as_bytes()).unwrap();
+                next = words.next();
+                continue;
+            }
+        }
+        match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(some) => all.push_str(&some),
+            // The screen ends with the terminal.
+            Err(RecvTimeoutError::Disconnected) if next.is_none() => break,
+            Err(error) => {
+                let _ = child.kill();
+                panic!("{next:?} is missing in {:?}: {error}", &all[from..]);
+            }
+        }
+    }
+    (child.wait().unwrap().code().unwrap(), all)
+}
+
+fn at_a_terminal(url: &str, more: &str) -> String {
+    format!("{LAYERLAB} ws connect {url} {more}")
+}
+
+#[test]
+fn ctrl_d_closes_with_1000_and_waits_for_the_servers_close() {
+    let (status, screen) = type_at(
+        &at_a_terminal(&speaking(echo), ""),
+        &[("Ctrl-D closes", ""), ("> ", "hello\n"), ("hello", ""), ("\nhello", "\x04")],
+    );
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.contains("closed with 1000 (Normal Closure)"), "{screen}");
+}
+
+#[test]
+fn ctrl_c_is_a_close_too_and_commands_are_no_messages() {
+    let (status, screen) = type_at(
+        &at_a_terminal(&speaking(echo), ""),
+        &[
+            ("> ", "/ping\n"),
+            ("a Pong came", "/nonsense\n"),
+            ("no command /nonsense", "/binary 00ff41\n"),
+            ("00 ff 41", "//slash\n"),
+            ("\n/slash", "/fragment 2 pieces\n"),
+            ("\npieces", "\x03"),
+        ],
+    );
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.contains("closed with 1000"), "{screen}");
+}
+
+#[test]
+fn what_arrives_does_not_destroy_the_line_that_is_typed() {
+    let url = speaking(|mut peer| {
+        peer.send(Message::text("first")).unwrap();
+        // The person has typed half a line.
+        std::thread::sleep(std::time::Duration::from_millis(700));
+        peer.send(Message::text("between")).unwrap();
+        echo(peer);
+    });
+    let (status, screen) = type_at(
+        &at_a_terminal(&url, ""),
+        &[("first", "half a "), ("between", "line\n"), ("\nhalf a line", "/close 4001 done\n")],
+    );
+    assert_eq!(status, 0, "{screen}");
+    assert!(screen.contains("closed with 4001"), "{screen}");
+}
+
+#[test]
+fn the_terminal_is_left_as_it_was_found_even_when_the_server_goes_first() {
+    let url = speaking(|mut peer| {
+        peer.send(Message::text("going\u{1b}[2J")).unwrap();
+        let _ = peer.close(None);
+        while peer.read().is_ok() {}
+    });
+    let command = format!(
+        "sh -c 'stty -a >before; {} ; stty -a | diff - before && echo same modes'",
+        at_a_terminal(&url, "")
+    );
+    let folder = std::env::temp_dir().join(format!("layerlab-modes-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let command = format!("cd {} && {command}", folder.display());
+    let (status, screen) =
+        type_at(&command, &[("the server closed, without a code", ""), ("same modes", "")]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(status, 0, "{screen}");
+    // What a peer says does not steer the terminal.
+    assert!(screen.contains("going\\u{1b}[2J"), "{screen}");
+}
