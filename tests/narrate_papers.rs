@@ -63,7 +63,7 @@ fn keys(prefix: &str, value: &Value, into: &mut BTreeSet<String>) {
                 let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
                 into.insert(name.clone());
                 // The header fields of `--bytes` have Wireshark's names, all that there are.
-                if name != "fields" {
+                if !name.ends_with("fields") {
                     keys(&name, value, into);
                 }
             }
@@ -168,6 +168,39 @@ fn pushed() -> Pushed {
     }
 }
 
+/// A finding with everything that may pass, and what stands around it.
+fn conformance() -> [Value; 4] {
+    use layerlab::model::conformance::{Came, Clause, Expected, Finding, Passed, Traffic, Verdict};
+    use layerlab::model::{Header, Protocol, Side};
+    use layerlab::narrate::conform::{Server, Tally, case_json, listed_json, server_json, tally_json};
+    let header = Some(Header { protocol: Protocol::WebSocket, at: 0..2, fields: Vec::new() });
+    let passed = [
+        Traffic::Frame { octets: vec![0x89, 0], len: 2, header },
+        Traffic::Head(b"GET / HTTP/1.1".to_vec()),
+        Traffic::End { reset: false },
+        Traffic::More(1),
+    ];
+    let finding = Finding {
+        case: "ping/0-octets".into(),
+        clause: Clause::Pong,
+        verdict: Verdict::Failed,
+        expected: Expected::Answers { messages: 0, pongs: 1 },
+        came: Came::Ended { reset: false },
+        passed: passed.map(|what| Passed { from: Side::Client, what }).into(),
+        took: std::time::Duration::ZERO,
+    };
+    let mut tally = Tally::default();
+    tally.add(&finding);
+    let server = Server { url: "ws://h/".into(), text: true, binary: true, deflate: true, seed: 1, cases: 1 };
+    let case = finding.case.clone();
+    [
+        server_json(&server, "0", "layerlab"),
+        case_json(&finding),
+        tally_json(&tally),
+        listed_json(&case, Clause::Pong),
+    ]
+}
+
 #[test]
 fn the_schema_lists_exactly_what_is_written() {
     let (_, text) = paper("json.md");
@@ -184,8 +217,10 @@ fn the_schema_lists_exactly_what_is_written() {
     lines.push(layers::json());
     lines.extend(whys());
     lines.push(pushed().json(7));
+    lines.extend(conformance());
     let every = documented(&text, "Every line");
-    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push"] {
+    let checks = ["conformance", "case", "tally", "listed_case"];
+    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push"].into_iter().chain(checks) {
         let mut written = BTreeSet::new();
         for line in lines.iter().filter(|l| l["kind"] == kind) {
             keys("", line, &mut written);

@@ -2,6 +2,7 @@
 
 mod chain;
 mod cite;
+pub mod conformance;
 mod event;
 mod field;
 mod ledger;

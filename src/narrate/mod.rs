@@ -14,6 +14,7 @@
 mod bits;
 mod bytes;
 pub mod client;
+pub mod conform;
 mod errno;
 mod flows;
 pub mod glossary;

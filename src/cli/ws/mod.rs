@@ -1,6 +1,7 @@
 //! `layerlab ws ...`
 
 mod compare;
+mod conform;
 mod connect;
 mod echo;
 mod serve;
@@ -20,6 +21,9 @@ pub(crate) enum WsCommand {
     /// A client for any server: your lines become messages, what comes back is shown
     #[command(after_help = connect::AFTER_HELP)]
     Connect(Box<connect::WsConnectArgs>),
+    /// Does a server keep to RFC 6455 and RFC 7692? Every case with its frames, its rule and its section
+    #[command(after_help = conform::AFTER_HELP)]
+    Conform(Box<conform::WsConformArgs>),
 }
 
 /// Runs it.
@@ -29,5 +33,6 @@ pub(crate) fn ws(command: WsCommand) -> anyhow::Result<Answer> {
         WsCommand::Compare(args) => compare::run(&args),
         WsCommand::Serve(args) => serve::run(&args),
         WsCommand::Connect(args) => connect::run(&args),
+        WsCommand::Conform(args) => conform::run(&args),
     }
 }

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+pub mod conform;
 mod dial;
 mod driver;
 mod stream;

@@ -3,6 +3,7 @@
 
 pub mod close;
 pub mod codec;
+pub mod conform;
 pub mod deflate;
 pub mod dialogue;
 mod endpoint;
