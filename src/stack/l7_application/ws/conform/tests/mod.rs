@@ -200,7 +200,7 @@ const FOUND_BY: &[(Wrong, &[&str])] = &[
     ),
     (Wrong::PongsAfterClose, &["close/then-ping"]),
     (Wrong::NeverEndsTcp, &["close/server-ends-tcp*", "close/then-*", "close/client-ends-tcp*"]),
-    (Wrong::WrongAccept, &["handshake/accept*"]),
+    (Wrong::OtherAccept, &["handshake/accept*"]),
     (Wrong::NoUpgradeInAnswer, &["handshake/answer-switches"]),
     (Wrong::InventsSubprotocol, &["handshake/*subprotocol*"]),
     (Wrong::InventsExtension, &["handshake/*extension*", "deflate/declined-*"]),

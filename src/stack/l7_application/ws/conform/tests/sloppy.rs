@@ -42,7 +42,7 @@ pub(super) enum Wrong {
     PongsAfterClose,
     NeverEndsTcp,
     LimitsMessages,
-    WrongAccept,
+    OtherAccept,
     NoUpgradeInAnswer,
     InventsSubprotocol,
     InventsExtension,
@@ -149,7 +149,7 @@ impl Sloppy {
         }
         let fields = &mut answer.head.fields;
         match self.wrong {
-            Wrong::WrongAccept => {
+            Wrong::OtherAccept => {
                 *fields = rename(fields, "sec-websocket-accept", Some("AAAAAAAAAAAAAAAAAAAAAAAAAAA="))
             }
             Wrong::NoUpgradeInAnswer => *fields = rename(fields, "upgrade", None),
