@@ -1,4 +1,5 @@
-//! tokio-tungstenite, which nobody here wrote, as a client of `ws serve`, through the built program. npm's `ws` does the same, with compression, in tests/interop/websocket.py.
+//! tokio-tungstenite, which nobody here wrote, as a client of `ws serve` and as the server of `ws connect`, through the
+//! built program. npm's `ws` does the same, with compression, in tests/interop/websocket.py.
 #![cfg(target_os = "linux")]
 
 use futures_util::{SinkExt, StreamExt};
@@ -7,11 +8,12 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::Frame};
-use tokio_tungstenite::{WebSocketStream, client_async};
+use tokio_tungstenite::{WebSocketStream, accept_async, client_async};
 
 /// Runs to its end, or fails after half a minute.
 fn within<T>(work: impl Future<Output = T>) -> T {
@@ -123,5 +125,68 @@ fn its_client_gets_its_close_code_back_and_the_servers_own() {
             let Some(Ok(Message::Close(Some(answer)))) = socket.next().await else { panic!("{code}") };
             assert_eq!(answer.code, code);
         }
+    });
+}
+
+/// `ws connect` against `serve`: standard input and output, standard error, exit status.
+async fn connect<F: Future<Output = ()>>(
+    options: &[&str],
+    input: Vec<u8>,
+    serve: impl FnOnce(WebSocketStream<TcpStream>) -> F,
+) -> (Vec<u8>, String, Option<i32>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("ws://{}/", listener.local_addr().unwrap());
+    let mut client: tokio::process::Command = layerlab(&["ws", "connect", "--quiet"]).into();
+    let mut child = client.args(options).arg(url).kill_on_drop(true).spawn().unwrap();
+    let (mut stdin, mut stdout, mut stderr) =
+        (child.stdin.take().unwrap(), child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (mut out, mut error) = (Vec::new(), String::new());
+    let feeding = async move { stdin.write_all(&input).await.unwrap() };
+    let serving = async { serve(accept_async(listener.accept().await.unwrap().0).await.unwrap()).await };
+    let (_, _, told, said) =
+        tokio::join!(feeding, serving, stdout.read_to_end(&mut out), stderr.read_to_string(&mut error));
+    told.and(said).unwrap();
+    (out, error, child.wait().await.unwrap().code())
+}
+
+async fn echo(mut socket: WebSocketStream<TcpStream>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if message.is_text() || message.is_binary() {
+            socket.send(message).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn its_server_echoes_what_ws_connect_sends() {
+    within(async {
+        let lines: String = (0..1000).map(|n| text(n) + "\n").collect();
+        let (out, error, status) = connect(&[], lines.clone().into(), echo).await;
+        assert_eq!((String::from_utf8(out).unwrap(), error.as_str(), status), (lines, "", Some(0)));
+        let (out, error, status) = connect(&["--binary", "--chunk", "1048576"], mebibyte(), echo).await;
+        assert!(out == mebibyte(), "another mebibyte: {} octets", out.len());
+        assert_eq!((error.as_str(), status), ("", Some(0)));
+    });
+}
+
+#[test]
+fn its_server_fragments_pings_and_closes() {
+    within(async {
+        let (out, error, status) = connect(&["--linger", "10s"], Vec::new(), async |mut socket| {
+            let (begin, end) = "naïve".as_bytes().split_at(3);
+            socket.send(frame(begin, Data::Text, false)).await.unwrap();
+            socket.send(Message::Ping("between".into())).await.unwrap();
+            socket.send(frame(end, Data::Continue, true)).await.unwrap();
+            assert_eq!(socket.next().await.unwrap().unwrap(), Message::Pong("between".into()));
+            let close = CloseFrame { code: CloseCode::from(4001), reason: "so long".into() };
+            socket.close(Some(close)).await.unwrap();
+            let answer = socket.next().await.unwrap().unwrap();
+            assert!(matches!(answer, Message::Close(Some(close)) if close.code == CloseCode::from(4001)));
+            assert!(socket.next().await.is_none());
+        })
+        .await;
+        assert_eq!(String::from_utf8(out).unwrap(), "naïve\n");
+        assert!(error.contains("4001") && error.contains("so long"), "{error}");
+        assert_eq!(status, Some(1));
     });
 }

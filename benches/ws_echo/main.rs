@@ -45,7 +45,7 @@ fn main() {
         return println!("{}\n{}", idle::table(&running, descriptors), missing.join("\n"));
     }
     let peers = &["sockudo", "tungstenite", "fastwebsockets"];
-    let results = beside::rounds(&arguments, 12, &cells, &running, peers, talk::of);
+    let results = beside::rounds(&arguments, 20, &cells, &running, peers, talk::of);
     if arguments.has("--json") {
         return println!("{}", results.json("ws_echo", &missing));
     }
