@@ -27,7 +27,8 @@ fn frames(lab: &Lab, sender: &str) -> Vec<(u64, bool)> {
 
 /// The codes that a side's Closes held.
 fn closes(lab: &Lab, sender: &str) -> Vec<Value> {
-    let closes = steps(lab, "frame").into_iter().filter(|f| f["sender"] == sender && f["websocket.opcode"] == 8);
+    let closes =
+        steps(lab, "frame").into_iter().filter(|f| f["sender"] == sender && f["websocket.opcode"] == 8);
     closes.map(|frame| frame["websocket.payload.close.status_code"].clone()).collect()
 }
 
@@ -87,9 +88,7 @@ fn a_ping_may_stand_between_two_fragments_and_the_message_is_whole_all_the_same(
         assert_eq!(answers, [(1, true), (8, true), (10, true)]);
         let whole = steps(&lab, "frame").into_iter().filter(|frame| !frame["message"].is_null());
         let whole: Vec<_> = whole.map(|frame| (&frame["sender"], &frame["message"])).collect();
-        let message = |frames: u64| {
-            json!({"kind": "text", "len": 5, "frames": frames, "compressed_len": null, "sample": "Hello"})
-        };
+        let message = |frames: u64| json!({"kind": "text", "len": 5, "frames": frames, "compressed_len": null, "sample": "Hello"});
         assert_eq!(whole, [(&json!("client"), &message(2)), (&json!("server"), &message(1))]);
     }
 }
@@ -99,7 +98,11 @@ fn a_broken_rule_is_blamed_and_answered_with_its_code() {
     for (option, code) in [("--unmasked", 1002), ("--bad-opcode", 1002), ("--bad-utf8", 1007)] {
         let lab = Lab::run(&format!("ws echo hello {option}"), 0);
         let fault = only(&lab, "fault");
-        assert_eq!((&fault["broken"]["blame"], &fault["close_code"]), (&json!("client"), &json!(code)), "{option}");
+        assert_eq!(
+            (&fault["broken"]["blame"], &fault["close_code"]),
+            (&json!("client"), &json!(code)),
+            "{option}"
+        );
         assert_eq!(closes(&lab, "server"), [json!(code)], "{option}");
     }
     let lab = Lab::run("ws echo hello --wrong-accept", 0);
@@ -135,7 +138,8 @@ fn compression_is_agreed_on_and_makes_a_message_smaller() {
 #[test]
 fn a_push_over_a_websocket_is_one_small_frame() {
     for backend in ["--backend=veth", "--backend=auto"] {
-        let line = ["ws", "compare", "--json", "--count", "5", "--every", "40ms", "--poll-every", "15ms", backend];
+        let line =
+            ["ws", "compare", "--json", "--count", "5", "--every", "40ms", "--poll-every", "15ms", backend];
         let ran = ran(layerlab(line));
         let ways: Vec<Value> = ran.out(0).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let [polling, long, socket] = &ways[..] else { panic!("{ways:?}") };
