@@ -289,6 +289,7 @@ fn drive(
             }
             Ask::Write { .. } => {}
             Ask::Wait(Patience::Full) => {}
+            Ask::Wait(Patience::Grace) => limit = patience / 3,
             Ask::Wait(Patience::Brief) => limit = BRIEF.min(patience),
         }
         let left = limit.saturating_sub(quiet_since.elapsed());

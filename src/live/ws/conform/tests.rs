@@ -98,7 +98,7 @@ fn a_server_that_never_ends_tcp_is_found_by_waiting_and_not_for_ever() {
         let _keeps = keeps;
         thread::sleep(Duration::from_secs(60));
     });
-    let plan = Plan { timeout: Duration::from_millis(500), ..plan };
+    let plan = Plan { timeout: Duration::from_secs(3), ..plan };
     let target = Target { deflate: None, ..plan.target() };
     let cases: Vec<Case> = cases(1).into_iter().filter(|case| case.id == "close/server-ends-tcp").collect();
     let findings = run(&plan, &cases, &target);

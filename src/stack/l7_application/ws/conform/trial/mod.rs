@@ -58,6 +58,8 @@ pub enum Ask<'a> {
 pub enum Patience {
     /// As long as the user allows.
     Full,
+    /// What a server takes that answers Pings sooner than it looks at messages.
+    Grace,
     /// What a server takes that would have answered at once.
     Brief,
 }
@@ -155,7 +157,11 @@ impl Trial {
         if std::mem::take(&mut self.finish) {
             return Ask::Finish;
         }
-        Ask::Wait(if self.brief { Patience::Brief } else { Patience::Full })
+        Ask::Wait(match (self.went_on, self.brief) {
+            (true, _) => Patience::Grace,
+            (false, true) => Patience::Brief,
+            (false, false) => Patience::Full,
+        })
     }
 
     /// So many octets of the last [`Ask::Write`] were taken.
