@@ -553,6 +553,7 @@ def shown(case):
         words |= {event.get("errno"), event.get("fate"), event.get("by", {}).get("rule")}
         words |= {key for delivery in event.get("deliveries", []) for key in ("reordered", "corrupted", "held") if key in delivery}
         words |= {"delayed" for delivery in event.get("deliveries", []) if delivery["delayed_ns"]}
+        words |= {"held_back"} if event["what"] == "websocket" and "held" in event else set()
         words |= {"repeat"} if event.get("repeat") else set()
         words |= {"payload"} if event.get("tcp.len") or event.get("udp.length", 8) > 8 else set()
         words |= {"streams"} if event.get("tcp.stream") else set()

@@ -84,7 +84,7 @@ RUNS = [
     Run("ws-binary-64", "ws echo --binary --size 70000", "websocket"),
     Run("ws-deflate", "ws echo --deflate --size 400", "websocket"),
     Run("ws-close", "ws echo --close 4001:bye", "websocket"),
-    Run("ws-held-back", "ws echo --duplex --delay 5ms --every 2ms --count 6 --drop tcp.data#3 one", "websocket dropped retransmission"),
+    Run("ws-held-back", "ws echo --fragment 1400 --size 12000 --delay 5ms --drop tcp.data#4", "websocket held_back dropped retransmission"),
     Run("ws-lost", "ws echo --size 30000 --delay 5ms --drop tcp.data#5", "websocket dropped retransmission"),
     Run("veth", "tcp echo --backend veth --size 20000", "handshake_ack", backend="veth"),
     Run("veth-drop-data", "tcp echo --backend veth --size 14000 --drop tcp.data#3 --delay 10ms",
