@@ -118,6 +118,57 @@ fn a_server_that_listens_beyond_loopback_does_not_call_itself_loopback() {
     assert_eq!(code, 0);
 }
 
+/// A WebSocket client of another make.
+fn websocket(at: SocketAddr, path: &str) -> tungstenite::WebSocket<TcpStream> {
+    let stream = TcpStream::connect(at).unwrap();
+    stream.set_read_timeout(Some(GUARD)).unwrap();
+    tungstenite::client(format!("ws://{at}{path}"), stream).unwrap().0
+}
+
+#[test]
+fn a_websocket_server_serves_a_client_of_another_make_and_says_1001() {
+    for telling in ["--quiet", "--ascii"] {
+        let server = Server::start(&["ws", "serve", "--listen", "0", "--path", "/chat", telling]);
+        let mut client = websocket(server.at, "/chat");
+        client.send("Hello".into()).unwrap();
+        assert_eq!(client.read().unwrap().into_text().unwrap(), "Hello");
+        let mut page = server.connect();
+        page.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+        let mut whole = String::new();
+        page.read_to_string(&mut whole).unwrap();
+        assert!(whole.starts_with("HTTP/1.1 200 OK\r\n") && whole.ends_with("</html>\n"), "{whole}");
+        let closed = std::thread::spawn(move || client.read().unwrap());
+        let (code, rest, err) = server.stop("-INT");
+        let tungstenite::Message::Close(Some(close)) = closed.join().unwrap() else { panic!("no Close") };
+        assert_eq!(u16::from(close.code), 1001);
+        assert_eq!(code, 0, "{err}");
+        if telling == "--quiet" {
+            assert_eq!(rest, "");
+        } else {
+            // Each frame is told, from the octets of send() and recv().
+            for told in ["GET /chat HTTP/1.1", "WebSocket is open", "WebSocket Text FIN=1 len=5", "\"Hello\""]
+            {
+                assert!(rest.contains(told), "{told}: {rest}");
+            }
+        }
+        for said in ["1 WebSocket opened", "1 message received", "1 asked for the page"] {
+            assert!(err.contains(said), "{err}");
+        }
+    }
+}
+
+#[test]
+fn a_chat_through_the_program_carries_names() {
+    let server = Server::start(&["ws", "serve", "--listen", "0", "--chat", "--quiet"]);
+    let (mut anna, mut bob) = (websocket(server.at, "/"), websocket(server.at, "/"));
+    bob.send("hi".into()).unwrap();
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|line: &String| !line.ends_with(": hi")) {
+        heard.push(anna.read().unwrap().into_text().unwrap().to_string());
+    }
+    assert_eq!(heard, ["* join guest1", "* join guest2", "guest2: hi"]);
+}
+
 #[test]
 fn json_has_standard_output_for_itself() {
     let mut child = layerlab(&["tcp", "serve", "--listen", "0", "--json"]).spawn().unwrap();
