@@ -109,8 +109,8 @@ pub struct Frame<'a> {
     pub payload: &'a [u8],
 }
 
-/// A frame as one line: its bits, how its length is written, its key and its payload.
-pub fn frame(frame: &Frame<'_>, ascii: bool) -> String {
+/// A frame: its bits, how its length is written, and its key; on a line of its own the beginning of its payload.
+pub fn frame(frame: &Frame<'_>, ascii: bool) -> Vec<String> {
     let Frame { ours, fin, compressed, opcode, name, key, len, header, payload } = *frame;
     let form = match len {
         0..126 => "7 bits",
@@ -121,10 +121,10 @@ pub fn frame(frame: &Frame<'_>, ascii: bool) -> String {
         key.map_or_else(String::new, |k| format!(" key {:02x}{:02x}{:02x}{:02x}", k[0], k[1], k[2], k[3]));
     let sign = if ours { '>' } else { '<' };
     let (fin, rsv1) = (u8::from(fin), u8::from(compressed));
-    let shown = if payload.is_empty() { String::new() } else { format!(" {}", preview(payload, 60, ascii)) };
-    format!(
-        "{sign} {name} (opcode {opcode}) FIN={fin} RSV1={rsv1} len {len} ({form}){key}, header {header} octets{shown}"
-    )
+    let head =
+        format!("{sign} {name} {opcode} FIN={fin} RSV1={rsv1} len {len} ({form}){key}, header {header}");
+    let shown = (!payload.is_empty()).then(|| format!("    {}", preview(payload, 72, ascii)));
+    std::iter::once(head).chain(shown).collect()
 }
 
 /// What the TLS handshake settled.
@@ -212,10 +212,10 @@ mod tests {
         };
         assert_eq!(
             frame(&told, true),
-            "> Text (opcode 1) FIN=1 RSV1=0 len 5 (7 bits) key 37fa213d, header 6 octets \"Hello\""
+            ["> Text 1 FIN=1 RSV1=0 len 5 (7 bits) key 37fa213d, header 6", "    \"Hello\""]
         );
         told = Frame { ours: false, key: None, len: 65_536, header: 10, payload: b"", ..told };
-        assert!(frame(&told, true).starts_with("< Text") && frame(&told, true).contains("7+64 bits"));
+        assert_eq!(frame(&told, true), ["< Text 1 FIN=1 RSV1=0 len 65536 (7+64 bits), header 10"]);
         let steps = accept("k", "g", &[0xab; 20], "a=", Some("b=")).join("\n");
         assert!(steps.contains(&"ab".repeat(20)) && steps.contains("answered b=: it did not"), "{steps}");
         let lines = head('<', "HTTP/1.1 101 x", [("A", &b"b\x1b"[..])].into_iter());

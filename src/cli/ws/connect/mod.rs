@@ -343,12 +343,10 @@ impl Talk<'_> {
                     // What is compressed says nothing to a reader.
                     payload: if header.compressed { &[] } else { &payload },
                 };
-                self.verbosely(2, || vec![client::frame(&frame, ascii)])?;
+                self.verbosely(2, || client::frame(&frame, ascii))?;
             }
-            Event::Close(close) => {
-                let (code, reason) = close.map_or((CloseCode::NO_STATUS, String::new()), |close| close);
-                self.verbosely(1, || vec![client::closed(code.0, code.name(), &reason, true)])?;
-            }
+            // Told when everything is over.
+            Event::Close(_) => {}
             Event::Opened(_) => self.opened()?,
             Event::Refused(refusal) => self.refused(&refusal)?,
             Event::Message(kind, payload) => {
@@ -391,7 +389,7 @@ impl Talk<'_> {
     /// Says it where `-v` was given so often.
     fn verbosely(&mut self, least: u8, lines: impl FnOnce() -> Vec<String>) -> anyhow::Result<()> {
         if self.args.verbose >= least {
-            lines().iter().try_for_each(|line| self.screen.complain(line))?;
+            lines().into_iter().try_for_each(|line| self.screen.detail(line))?;
         }
         Ok(())
     }

@@ -83,11 +83,16 @@ impl Screen {
 
     /// Something that must be said.
     pub(super) fn complain(&mut self, text: &str) -> io::Result<()> {
+        self.detail(format!("layerlab: {text}"))
+    }
+
+    /// A line of the conversation itself.
+    pub(super) fn detail(&mut self, line: String) -> io::Result<()> {
         #[cfg(feature = "edit")]
         if let Some(above) = &mut self.above {
-            return above.print(format!("layerlab: {text}\n"));
+            return above.print(line + "\n");
         }
         // Where nobody listens there, the status still tells.
-        writeln!(io::stderr(), "layerlab: {text}").or(Ok(()))
+        writeln!(io::stderr(), "{line}").or(Ok(()))
     }
 }
