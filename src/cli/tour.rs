@@ -4,8 +4,8 @@ use super::args::{CommonSocketArgs, ECHO_PORT, NetArgs, ShowArgs, TourArgs};
 use super::exit::{Answer, cut_short};
 use super::plan::{self, Ground};
 use super::run::{Where, run_on};
-use super::{tcp, udp};
-use crate::host::signal;
+use super::{tcp, udp, ws};
+use crate::host::{entropy, signal};
 use anyhow::Context;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,27 +14,35 @@ const TEXT: &str = "hello";
 
 /// Runs the parts one after the other, each on a fresh network.
 pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
-    let net = NetArgs::plain(args.place.clone());
+    let mut surroundings = args.place.clone();
+    let seed = *surroundings.seed.get_or_insert_with(entropy::seed);
+    let net = NetArgs::plain(surroundings);
     let ground = plan::ground(&net)?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
     let common = CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: Duration::from_secs(3) };
     let place = Where { net: &net, show: &args.show, common: &common, sysctls: &[] };
 
     say(&args.show, &opening(&ground))?;
-    say(&args.show, "1 of 2  TCP: a connection, and five octets there and back\n")?;
+    say(&args.show, "1 of 3  TCP: a connection, and five octets there and back\n")?;
     let stream = run_on(&ground, &tcp::for_tour(TEXT), &place, &stop)?;
     if let Some(answer) = cut_short(&stream) {
         return Ok(answer);
     }
-    say(&args.show, "\n2 of 2  UDP: the same five octets as a datagram, with no connection\n")?;
+    say(&args.show, "\n2 of 3  UDP: the same five octets as a datagram, with no connection\n")?;
     let datagram = run_on(&ground, &udp::for_tour(TEXT), &place, &stop)?;
     if let Some(answer) = cut_short(&datagram) {
         return Ok(answer);
     }
-    let whole = stream.client.echoed == 1 && datagram.client.echoed == 1;
+    say(&args.show, "\n3 of 3  WebSocket: the same five octets as a message, on a TCP connection\n")?;
+    let web =
+        run_on(&ground, &ws::for_tour(TEXT, seed), &Where { common: &ws::surroundings(), ..place }, &stop)?;
+    if let Some(answer) = cut_short(&web) {
+        return Ok(answer);
+    }
+    let parts = [&stream, &datagram, &web];
+    let whole = parts.iter().all(|part| part.client.echoed == 1);
     if whole {
-        let [tcp, udp] = [&stream, &datagram].map(|part| part.outcome.frames.iter().sum::<u64>());
-        say(&args.show, &closing(&ground, tcp, udp))?;
+        say(&args.show, &closing(&ground, parts.map(|part| part.outcome.frames.iter().sum())))?;
     }
     Ok(if whole { Answer::Yes } else { Answer::No })
 }
@@ -55,9 +63,11 @@ fn opening(ground: &Ground) -> String {
     format!("{place}\n")
 }
 
-fn closing(ground: &Ground, tcp: u64, udp: u64) -> String {
+fn closing(ground: &Ground, [tcp, udp, web]: [u64; 3]) -> String {
     let counted = match ground {
-        Ground::Private => format!("Five octets, echoed: {tcp} frames with TCP, {udp} with UDP.\n"),
+        Ground::Private => {
+            format!("Five octets, echoed: {tcp} frames with TCP, {udp} with UDP, {web} with WebSocket.\n")
+        }
         Ground::Loopback { .. } => String::new(),
     };
     format!(
@@ -65,6 +75,7 @@ fn closing(ground: &Ground, tcp: u64, udp: u64) -> String {
          layerlab tcp echo --bytes             every header field of every frame\n  \
          layerlab tcp echo --drop 'tcp.data#1' lose a segment: TCP sends it again\n  \
          layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \
+         layerlab ws compare                   what does a push cost, polled or sent?\n  \
          layerlab loss                         TCP beside UDP: who loses what?\n  \
          layerlab layers                       the two models side by side"
     )

@@ -31,7 +31,7 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Every layer once: a TCP echo and a UDP datagram between two private hosts (with --step, at your pace)
+    /// Every layer once: TCP, UDP and a WebSocket between two private hosts (with --step, at your pace)
     Tour(Box<TourArgs>),
     /// TCP: both ends with the wire between them, or one end on the real network
     #[command(subcommand)]

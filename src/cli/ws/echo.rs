@@ -5,6 +5,7 @@ use crate::cli::exit::{Answer, Usage};
 use crate::cli::plan;
 use crate::cli::run::{self, Where, note};
 use crate::host::entropy;
+use crate::live::echo::Messages;
 use crate::live::echo::ws::{Heard, Wrong, WsEcho};
 use crate::live::setup::Finished;
 use crate::model::Side;
@@ -15,6 +16,9 @@ use std::time::Duration;
 
 /// A control frame's payload without the code (RFC 6455 s5.5).
 const MAX_REASON: usize = MAX_CONTROL - 2;
+
+/// The port of `ws://` without one (RFC 6455 s3).
+const PORT: u16 = 80;
 
 /// Options of `ws echo`.
 #[derive(Args, Debug)]
@@ -60,7 +64,7 @@ pub(crate) struct WsEchoArgs {
     #[command(flatten)]
     wrong: WrongArgs,
     /// Port of the server
-    #[arg(long, default_value_t = 80, value_name = "PORT", help_heading = "Sockets", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = PORT, value_name = "PORT", help_heading = "Sockets", value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// How long a call may wait before it gives up
     #[arg(long, default_value = "3s", value_name = "TIME", value_parser = duration, help_heading = "Sockets")]
@@ -177,4 +181,14 @@ fn answer(experiment: &WsEcho, finished: &Finished) -> anyhow::Result<Answer> {
     }
     note(&websocket_ended(refused.as_deref(), closed.map(|(code, clean)| (code.0, clean))))?;
     Ok(Answer::No)
+}
+
+/// The WebSocket part of the tour.
+pub(crate) fn for_tour(text: &str, seed: u64) -> WsEcho {
+    WsEcho::new(Messages::new(&[text.to_owned()], 1, None, Duration::ZERO), seed)
+}
+
+/// Where that takes place.
+pub(crate) fn surroundings() -> CommonSocketArgs {
+    CommonSocketArgs { ttl: None, port: PORT, timeout: Duration::from_secs(3) }
 }

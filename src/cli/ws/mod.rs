@@ -6,6 +6,8 @@ mod connect;
 mod echo;
 mod serve;
 
+pub(crate) use echo::{for_tour, surroundings};
+
 use super::exit::Answer;
 use clap::Subcommand;
 
