@@ -235,13 +235,20 @@ fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
     (status.code().unwrap(), all)
 }
 
-/// Ctrl-Z stops a job, the shell goes on; Ctrl-C ends a job, not the shell. Each job says itself that it runs.
-const JOBS: &[(&str, &str)] = &[
+/// Ctrl-Z stops a job, and the shell goes on. A shell that has not yet noticed that the job was killed wants to be told
+/// twice that it shall end. The job says itself that it runs.
+const STOPPED: &[(&str, &str)] = &[
     ("ready>", "sh -c 'echo st\"\"arted; exec sleep 100'\n"),
     ("started", ""),
     ("\n", "\x1a"),
-    ("ready>", "kill -9 %1; wait; sh -c 'echo an\"\"other; exec sleep 100'\n"),
-    ("another", ""),
+    ("ready>", "kill -9 %1\n"),
+    ("ready>", "exit 3\nexit 3\n"),
+];
+
+/// Ctrl-C ends a job, not the shell.
+const INTERRUPTED: &[(&str, &str)] = &[
+    ("ready>", "sh -c 'echo st\"\"arted; exec sleep 100'\n"),
+    ("started", ""),
     ("\n", "\x03"),
     ("ready>", "exit 3\n"),
 ];
@@ -253,13 +260,16 @@ fn job_control_works_in_a_shell_of_either_kind() {
         let shell = |host: &str, more: &str| {
             format!("env PS1='ready>' ENV= {LAYERLAB} wire shell {host} --name {name} {more} -- sh -i")
         };
-        let (status, screen) = type_at(&shell("client", &format!("--backend {backend}")), JOBS);
-        assert_eq!(status, 3, "{screen}");
-        assert!(screen.contains("Stopped"), "{screen}");
+        let has_job_control = |command: &str| {
+            let (status, screen) = type_at(command, STOPPED);
+            assert_eq!(status, 3, "{screen}");
+            assert!(screen.contains("Stopped"), "{screen}");
+            let (status, screen) = type_at(command, INTERRUPTED);
+            assert_eq!(status, 3, "{screen}");
+        };
+        has_job_control(&shell("client", &format!("--backend {backend}")));
         let network = Network::start(backend, &name, "echo", &[]);
-        let (status, screen) = type_at(&shell("server", ""), JOBS);
-        assert_eq!(status, 3, "{screen}");
-        assert!(screen.contains("Stopped"), "{screen}");
+        has_job_control(&shell("server", ""));
         assert_eq!(network.end(), 0);
     }
 }
