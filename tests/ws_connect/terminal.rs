@@ -32,13 +32,13 @@ fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
     let mut words = dialogue.iter();
     let mut next = words.next();
     loop {
-        if let Some((word, typed)) = next {
-            if let Some(at) = all[from..].find(word) {
-                from += at + word.len();
-                keys.write_all(typed.as_bytes()).unwrap();
-                next = words.next();
-                continue;
-            }
+        if let Some((word, typed)) = next
+            && let Some(at) = all[from..].find(word)
+        {
+            from += at + word.len();
+            keys.write_all(typed.as_bytes()).unwrap();
+            next = words.next();
+            continue;
         }
         match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(some) => all.push_str(&some),
@@ -61,7 +61,7 @@ fn at_a_terminal(url: &str, more: &str) -> String {
 fn ctrl_d_closes_with_1000_and_waits_for_the_servers_close() {
     let (status, screen) = type_at(
         &at_a_terminal(&speaking(echo), ""),
-        &[("Ctrl-D closes", ""), ("> ", "hello\n"), ("hello", ""), ("\nhello", "\x04")],
+        &[("Ctrl-D closes", ""), ("> ", "hello\n"), ("hello", ""), ("\u{1b}[Khello", "\x04")],
     );
     assert_eq!(status, 0, "{screen}");
     assert!(screen.contains("closed with 1000 (Normal Closure)"), "{screen}");
@@ -76,8 +76,8 @@ fn ctrl_c_is_a_close_too_and_commands_are_no_messages() {
             ("a Pong came", "/nonsense\n"),
             ("no command /nonsense", "/binary 00ff41\n"),
             ("00 ff 41", "//slash\n"),
-            ("\n/slash", "/fragment 2 pieces\n"),
-            ("\npieces", "\x03"),
+            ("\u{1b}[K/slash", "/fragment 2 pieces\n"),
+            ("\u{1b}[Kpieces", "\x03"),
         ],
     );
     assert_eq!(status, 0, "{screen}");
@@ -95,7 +95,7 @@ fn what_arrives_does_not_destroy_the_line_that_is_typed() {
     });
     let (status, screen) = type_at(
         &at_a_terminal(&url, ""),
-        &[("first", "half a "), ("between", "line\n"), ("\nhalf a line", "/close 4001 done\n")],
+        &[("first", "half a "), ("between", "line\n"), ("\u{1b}[Khalf a line", "/close 4001 done\n")],
     );
     assert_eq!(status, 0, "{screen}");
     assert!(screen.contains("closed with 4001"), "{screen}");
