@@ -228,6 +228,10 @@ def octets(case, packet, where):
         case.differ(where, f"octets from {at} on", ours[at : at + 16].hex(), packet.octets[at * 2 : at * 2 + 32])
 
 
+# tshark's words for octets that it has already; the octets themselves are held against ours beside.
+OVERLAPS = "New fragment overlaps old data (retransmission?)"
+
+
 def sound(case, packet, where):
     """Not longer than the hosts' MTU and Ethernet's header, whole, and every checksum verifies."""
     row = packet.row
@@ -237,7 +241,12 @@ def sound(case, packet, where):
     if case.corrupted(packet):
         return
     if row.has("_ws.malformed"):
-        case.no(where, "tshark calls it malformed")
+        said = row.text("_ws.malformed")
+        again = "retransmission" in notes(case.frames[packet.id])
+        if again and row.has("tcp.analysis.out_of_order") and OVERLAPS in said:
+            case.used.add("a segment sent again within tshark's time for reordering is out of order to it, and in its reassembly an error")
+        else:
+            case.no(where, f"tshark calls it malformed: {said}")
     for name in ("ip", "tcp", "udp", "icmp", "icmpv6"):
         # The first is the packet's own; an ICMP error quotes others, cut short, which can't be verified.
         status = row.number(f"{name}.checksum.status")
