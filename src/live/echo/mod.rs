@@ -7,7 +7,8 @@ pub mod tcp;
 pub mod udp;
 pub mod ws;
 
-use super::calls::{CallError, Program};
+use super::calls::{CallError, Program, Traced};
+use crate::model::SocketKind;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -56,7 +57,7 @@ pub struct Ending {
 
 impl Ending {
     /// Keeps the error, where there is one, and gives the value, where there is one.
-    pub(super) fn note<T>(&mut self, result: Result<T, CallError>) -> Option<T> {
+    fn note<T>(&mut self, result: Result<T, CallError>) -> Option<T> {
         result.map_err(|error| self.failures.push(error)).ok()
     }
 }
@@ -75,6 +76,49 @@ pub trait Experiment: Clone + Send + 'static {
 
     /// Whether nobody listens on the port that the client speaks to.
     fn closed_port(&self) -> bool;
+}
+
+/// A server's program of one connection: listens, accepts, lets `serve` speak, and closes both sockets.
+pub(super) fn accept_one(
+    program: &Program,
+    at: SocketAddr,
+    backlog: i32,
+    cue: &ServerCue,
+    serve: impl FnOnce(&Traced, &mut Ending) -> Result<(), CallError>,
+) -> Ending {
+    let mut ending = Ending::default();
+    let listening = || {
+        let listener = program.socket(SocketKind::Stream, &at)?;
+        let here = listener.bind(at)?;
+        listener.listen(backlog)?;
+        Ok((listener, here))
+    };
+    let Some((listener, here)) = ending.note(listening()) else { return ending };
+    cue.ready(here);
+    let came = listener.accept_unless(|| cue.client_is_done());
+    if let Some((connection, _)) = ending.note(came).flatten() {
+        let served = serve(&connection, &mut ending);
+        ending.note(served);
+        connection.close();
+    }
+    listener.close();
+    ending
+}
+
+/// A client's program of one connection: connects, lets `converse` speak, and closes.
+pub(super) fn connect_one(
+    program: &Program,
+    to: SocketAddr,
+    converse: impl FnOnce(&Traced, &mut Ending) -> Result<(), CallError>,
+) -> Ending {
+    let mut ending = Ending::default();
+    let Some(socket) = ending.note(program.socket(SocketKind::Stream, &to)) else { return ending };
+    if ending.note(socket.connect(to)).is_some() {
+        let conversed = converse(&socket, &mut ending);
+        ending.note(conversed);
+    }
+    socket.close();
+    ending
 }
 
 /// The server's end of the experiment's own agreement (no network involved).

@@ -6,9 +6,9 @@
 mod polled;
 mod socket;
 
-use super::calls::{CallError, Program, Traced};
-use super::echo::{Ending, Experiment, ServerCue};
-use crate::model::{SocketKind, Time};
+use super::calls::Program;
+use super::echo::{Ending, Experiment, ServerCue, accept_one, connect_one};
+use crate::model::Time;
 use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,14 +86,6 @@ impl Push {
         opened + self.every * (n + 1)
     }
 
-    /// The server's listener.
-    fn listen(program: &Program, at: SocketAddr) -> Result<(Traced, SocketAddr), CallError> {
-        let listener = program.socket(SocketKind::Stream, &at)?;
-        let here = listener.bind(at)?;
-        listener.listen(1)?;
-        Ok((listener, here))
-    }
-
     fn sleep_until(program: &Program, at: Time) {
         std::thread::sleep(at.since(program.emitter.now()));
     }
@@ -109,36 +101,18 @@ impl Experiment for Push {
     }
 
     fn server(&self, program: &Program, at: SocketAddr, cue: &ServerCue) -> Ending {
-        let mut ending = Ending::default();
-        let Some((listener, here)) = ending.note(Push::listen(program, at)) else { return ending };
-        cue.ready(here);
-        let came = listener.accept_unless(|| cue.client_is_done());
-        if let Some((connection, _)) = ending.note(came).flatten() {
-            let served = match self.way {
-                Way::Polling | Way::LongPolling => self.answer(program, &connection),
-                Way::WebSocket => self.send(program, &connection),
-            };
-            ending.note(served);
-            connection.close();
-        }
-        listener.close();
-        ending
+        accept_one(program, at, 1, cue, |connection, _| match self.way {
+            Way::Polling | Way::LongPolling => self.answer(program, connection),
+            Way::WebSocket => self.send(program, connection),
+        })
     }
 
     fn client(&self, program: &Program, to: SocketAddr) -> Ending {
-        let mut ending = Ending::default();
-        let Some(socket) = ending.note(program.socket(SocketKind::Stream, &to)) else { return ending };
-        if ending.note(socket.connect(to)).is_some() {
-            let came = match self.way {
-                Way::Polling | Way::LongPolling => self.ask(program, &socket, to),
-                Way::WebSocket => self.hear(program, &socket, to),
-            };
-            ending.note(came);
-        }
-        socket.close();
+        let ending = connect_one(program, to, |socket, _| match self.way {
+            Way::Polling | Way::LongPolling => self.ask(program, socket, to),
+            Way::WebSocket => self.hear(program, socket, to),
+        });
         let notes = self.notes();
-        [ending.sent, ending.received] = notes.octets;
-        ending.echoed = notes.heard.len();
-        ending
+        Ending { sent: notes.octets[0], received: notes.octets[1], echoed: notes.heard.len(), ..ending }
     }
 }

@@ -4,10 +4,10 @@ mod wrong;
 
 pub use wrong::Wrong;
 
-use super::{Ending, Experiment, Messages, ServerCue};
+use super::{Ending, Experiment, Messages, ServerCue, accept_one, connect_one};
 use crate::live::calls::{CallError, Program, Traced};
 use crate::live::talk::Talk;
-use crate::model::{Side, SocketKind, Time};
+use crate::model::{Side, Time};
 use crate::stack::l7_application::http1::{self, Fields, HeadDecoder, RequestHead, ResponseHead};
 use crate::stack::l7_application::ws::handshake::{AcceptSteps, ClientRequest, DeflateWish, ServerPolicy};
 use crate::stack::l7_application::ws::machine::{Command, Event, Settings};
@@ -139,39 +139,15 @@ impl Experiment for WsEcho {
     }
 
     fn server(&self, program: &Program, at: SocketAddr, cue: &ServerCue) -> Ending {
-        let mut ending = Ending::default();
-        let Some((listener, here)) = ending.note(listen(program, at)) else { return ending };
-        cue.ready(here);
-        let came = listener.accept_unless(|| cue.client_is_done());
-        if let Some((connection, _)) = ending.note(came).flatten() {
-            let served = match self.wrong {
-                Some(Wrong::WrongAccept) => accept_wrongly(&connection),
-                _ => self.serve(program, &connection, &mut ending),
-            };
-            ending.note(served);
-            connection.close();
-        }
-        listener.close();
-        ending
+        accept_one(program, at, 128, cue, |connection, ending| match self.wrong {
+            Some(Wrong::WrongAccept) => accept_wrongly(connection),
+            _ => self.serve(program, connection, ending),
+        })
     }
 
     fn client(&self, program: &Program, to: SocketAddr) -> Ending {
-        let mut ending = Ending::default();
-        let Some(socket) = ending.note(program.socket(SocketKind::Stream, &to)) else { return ending };
-        if ending.note(socket.connect(to)).is_some() {
-            let conversed = self.converse(program, &socket, to, &mut ending);
-            ending.note(conversed);
-        }
-        socket.close();
-        ending
+        connect_one(program, to, |socket, ending| self.converse(program, socket, to, ending))
     }
-}
-
-fn listen(program: &Program, at: SocketAddr) -> Result<(Traced, SocketAddr), CallError> {
-    let listener = program.socket(SocketKind::Stream, &at)?;
-    let here = listener.bind(at)?;
-    listener.listen(128)?;
-    Ok((listener, here))
 }
 
 impl WsEcho {
