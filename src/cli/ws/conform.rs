@@ -1,12 +1,14 @@
 //! `layerlab ws conform`: does somebody's WebSocket server keep to RFC 6455 and RFC 7692?
 
+#[cfg(feature = "tls")]
+use super::tls::{TlsArgs, tls};
 use crate::cli::args::{LookArgs, ModelArg, waiting_time};
-use crate::cli::exit::{Answer, Cannot, Usage};
+#[cfg(not(feature = "tls"))]
+use crate::cli::exit::Cannot;
+use crate::cli::exit::{Answer, Usage};
 use crate::cli::plan;
 use crate::host::{entropy, signal};
 use crate::live::ws::conform::{ConformError, Plan};
-#[cfg(feature = "tls")]
-use crate::live::ws::{Tls, TlsError, Trust};
 use crate::model::conformance::{Finding, Verdict};
 use crate::narrate::Style;
 use crate::narrate::conform::{self as words, Server, Tally};
@@ -53,14 +55,9 @@ pub(crate) struct WsConformArgs {
     /// A further field of each handshake, such as 'Cookie: a=b'
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header, action = ArgAction::Append)]
     pub(crate) header: Vec<(String, String)>,
-    /// wss: believe the certificate authorities in this PEM file, and no other
     #[cfg(feature = "tls")]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
-    pub(crate) ca: Option<std::path::PathBuf>,
-    /// wss: do not check who answers
-    #[cfg(feature = "tls")]
-    #[arg(long, help_heading = "TLS", conflicts_with = "ca")]
-    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
     /// Also the frames of what is ok
     #[arg(long, short, help_heading = "Output")]
     pub(crate) verbose: bool,
@@ -115,7 +112,7 @@ fn check(args: &WsConformArgs, url: &Url, cases: &[Case], screen: &mut Screen<'_
     let plan = Plan {
         url: url.clone(),
         #[cfg(feature = "tls")]
-        tls: if url.secure { Some(tls(args, url)?) } else { None },
+        tls: if url.secure { Some(tls(url, &args.tls.trust())?) } else { None },
         fields: args.header.clone(),
         timeout: args.timeout,
         parallel: args.parallel.into(),
@@ -146,21 +143,6 @@ fn check(args: &WsConformArgs, url: &Url, cases: &[Case], screen: &mut Screen<'_
         return Ok(Answer::No);
     }
     Ok(if tally.is_good() { Answer::Yes } else { Answer::No })
-}
-
-/// Whom to believe.
-#[cfg(feature = "tls")]
-fn tls(args: &WsConformArgs, url: &Url) -> anyhow::Result<Tls> {
-    let trust = match &args.ca {
-        _ if args.insecure => Trust::Anybody,
-        Some(file) => Trust::File(file.clone()),
-        None => Trust::System,
-    };
-    Tls::new(url, &trust).map_err(|error| match error {
-        TlsError::BadFile { .. } => Usage(error.to_string()).into(),
-        TlsError::Processor | TlsError::NoAuthorities { .. } => Cannot(error.to_string()).into(),
-        error => error.into(),
-    })
 }
 
 /// Whether a name fits one of the patterns, or there are none.

@@ -5,6 +5,8 @@ mod conform;
 mod connect;
 mod echo;
 mod serve;
+#[cfg(feature = "tls")]
+mod tls;
 
 pub(crate) use echo::{for_tour, surroundings};
 

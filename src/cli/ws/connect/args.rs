@@ -1,6 +1,8 @@
 //! What may be typed behind `layerlab ws connect`, and what of it can be judged before anything is connected.
 
 use crate::cli::args::{duration, waiting_time};
+#[cfg(feature = "tls")]
+use crate::cli::ws::tls::TlsArgs;
 use crate::stack::l7_application::http1::{Fields, is_token};
 use crate::stack::l7_application::ws::{CloseCode, MAX_CONTROL, Url};
 use clap::{ArgAction, Args};
@@ -48,14 +50,9 @@ pub(crate) struct WsConnectArgs {
     /// The Origin that a browser would send, such as https://example.org
     #[arg(long, value_name = "ORIGIN", value_parser = origin, help_heading = "Handshake")]
     pub(crate) origin: Option<String>,
-    /// wss: believe the certificate authorities in this PEM file, and no other
     #[cfg(feature = "tls")]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath, help_heading = "TLS")]
-    pub(crate) ca: Option<std::path::PathBuf>,
-    /// wss: do not check who answers
-    #[cfg(feature = "tls")]
-    #[arg(long, help_heading = "TLS", conflicts_with = "ca")]
-    pub(crate) insecure: bool,
+    #[command(flatten)]
+    pub(in crate::cli::ws) tls: TlsArgs,
     /// Offer compression: permessage-deflate (RFC 7692)
     #[arg(long, help_heading = "Handshake")]
     pub(crate) deflate: bool,

@@ -12,12 +12,10 @@ pub(crate) use args::{AFTER_HELP, WsConnectArgs};
 use crate::cli::exit::Answer;
 #[cfg(not(feature = "tls"))]
 use crate::cli::exit::Cannot;
-#[cfg(feature = "tls")]
-use crate::cli::exit::{Cannot, Usage};
 use crate::host::{Clock, entropy, signal};
 use crate::live::ws::{Driver, Stream, Turn, dial};
 #[cfg(feature = "tls")]
-use crate::live::ws::{Tls, TlsError, Trust};
+use crate::live::ws::{Tls, Trust};
 use crate::model::{Side, Time};
 use crate::narrate::client::{self, Waited};
 use crate::stack::l7_application::http1::{Fields, ResponseHead};
@@ -106,21 +104,13 @@ fn stream(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Stream> {
 /// Whom to believe; said before anything is sent.
 #[cfg(feature = "tls")]
 fn tls(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Tls> {
-    let trust = match &args.ca {
-        _ if args.insecure => Trust::Anybody,
-        Some(file) => Trust::File(file.clone()),
-        None => Trust::System,
-    };
+    let trust = args.tls.trust();
     if trust == Trust::Anybody {
         screen.complain(
             "WARNING: the server's certificate is NOT CHECKED (--insecure): anybody on the way can be it",
         )?;
     }
-    Tls::new(&args.url, &trust).map_err(|error| match error {
-        TlsError::BadFile { .. } => Usage(error.to_string()).into(),
-        TlsError::Processor | TlsError::NoAuthorities { .. } => Cannot(error.to_string()).into(),
-        error => error.into(),
-    })
+    super::tls::tls(&args.url, &trust)
 }
 
 fn request(args: &WsConnectArgs) -> (ClientRequest, Masks) {
