@@ -2,5 +2,7 @@
 //! dialogue (both sides' messages to legal or not), a machine (a role, with timers) and its explanations.
 
 pub mod arq;
+pub mod framing;
 pub mod http1;
+pub mod queue;
 pub mod ws;
