@@ -5,6 +5,7 @@
 //! [`PATIENCE`] later). They give a summary of what they did. What a peer sends never panics them, never
 //! hangs them, and never makes them hold more than the bounds that their options state.
 
+mod door;
 mod reactor;
 mod stream;
 pub mod tcp;

@@ -1,24 +1,27 @@
-//! One thread, one listener, many connections: accepts them, polls them, and gives each its turn.
+//! One thread, a listener or two, many connections: accepts them, polls them, and gives each its turn.
 //!
 //! Readiness is edge-triggered. What a connection does with its turn is the [`Service`]'s: echo octets, or speak
 //! WebSocket.
 
+use super::door::{Door, listen};
 use super::stream::Stream;
 use super::{ErrorCounts, PATIENCE, ServeError, Step, Watch, count, number};
-use crate::host::sockopt;
-use crate::model::{Call, Returned, SocketKind, SocketOption};
-use mio::net::{TcpListener, TcpStream};
+use crate::model::{Call, Returned, SocketOption};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
-use socket2::{Domain, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-const LISTENER: Token = Token(0);
-const WAKER: Token = Token(1);
-const FIRST: usize = 2;
+const WAKER: Token = Token(0);
+const DATAGRAMS: Token = Token(1);
+/// The listeners' tokens come first, then the connections'.
+const DOORS: usize = 2;
+const FIRST: usize = DOORS + MOST_DOORS;
+/// Listeners of one server, at most.
+const MOST_DOORS: usize = 2;
 /// Connections accepted before the others get their turn.
 const ACCEPTS: usize = 256;
 /// How long to leave the backlog alone when the system has no descriptor or memory for a connection.
@@ -88,20 +91,27 @@ pub(super) trait Service {
     /// Every connection is driven for it now.
     fn take_news(&mut self) {}
 
+    /// A socket for datagrams that is served beside the connections.
+    fn datagrams(&mut self) -> Option<&mut UdpSocket> {
+        None
+    }
+
+    /// Something has come for that socket.
+    fn heard_datagrams<W: Watch>(&mut self, _now: Instant, _watch: &mut W) {}
+
+    /// Every batch of events ends with this: what its connections asked for together can be done at once. Seats that are
+    /// put into `due` get a turn for news.
+    fn settle(&mut self, _now: Instant, _due: &mut Vec<usize>) {}
+
+    /// When [`Service::settle`] wants to be called though nothing came.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
     /// The server stops: says so to the peer. The connection is driven until it closes, or time is up.
     fn farewell<W: Watch>(&mut self, _connection: &mut Self::Connection, _watch: &mut W) -> io::Result<Next> {
         Ok(Next::Close)
     }
-}
-
-/// How the listening socket is set up.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Door {
-    pub(super) listen: SocketAddr,
-    pub(super) nodelay: bool,
-    pub(super) congestion: Option<String>,
-    pub(super) backlog: i32,
-    pub(super) max_connections: usize,
 }
 
 /// What became of the connections.
@@ -138,14 +148,17 @@ struct Seat<C> {
 pub(super) struct Reactor<S: Service> {
     poll: Poll,
     waker: Arc<Waker>,
-    listener: Option<TcpListener>,
-    local: SocketAddr,
-    door: Door,
+    listeners: Vec<TcpListener>,
+    /// Where they listen.
+    locals: Vec<SocketAddr>,
+    doors: Vec<Door>,
     seats: Vec<Option<Seat<S::Connection>>>,
     free: Vec<usize>,
     accepting: Accepting,
     /// Connections that had their turn and may have more.
     again: Vec<usize>,
+    /// Connections that the service wants to have a turn.
+    due: Vec<usize>,
     /// The time of the batch at hand.
     now: Instant,
     counts: Counts,
@@ -154,32 +167,70 @@ pub(super) struct Reactor<S: Service> {
 
 impl<S: Service> Reactor<S> {
     /// Opens the listening socket; `watch` hears of each call.
-    pub(super) fn bind<W: Watch>(door: Door, service: S, watch: &mut W) -> Result<Reactor<S>, ServeError> {
-        let listener = listen(&door, watch)?;
+    pub(super) fn bind<W: Watch>(
+        door: Door,
+        mut service: S,
+        watch: &mut W,
+    ) -> Result<Reactor<S>, ServeError> {
         let plain = |call| move |source| ServeError::Call { call, source };
-        let local = listener.local_addr().map_err(plain("getsockname"))?;
-        let mut listener = TcpListener::from_std(listener.into());
         let poll = Poll::new().map_err(plain("epoll_create"))?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER).map_err(plain("eventfd"))?);
-        poll.registry().register(&mut listener, LISTENER, Interest::READABLE).map_err(plain("epoll_ctl"))?;
-        Ok(Reactor {
+        if let Some(socket) = service.datagrams() {
+            poll.registry().register(socket, DATAGRAMS, Interest::READABLE).map_err(plain("epoll_ctl"))?;
+        }
+        let mut reactor = Reactor {
             poll,
             waker,
-            listener: Some(listener),
-            local: local.as_socket().unwrap_or(door.listen),
-            door,
+            listeners: Vec::new(),
+            locals: Vec::new(),
+            doors: Vec::new(),
             seats: Vec::new(),
             free: Vec::new(),
             accepting: Accepting::Open,
             again: Vec::new(),
+            due: Vec::new(),
             now: Instant::now(),
             counts: Counts::default(),
             service,
-        })
+        };
+        reactor.open_door(door, watch)?;
+        Ok(reactor)
     }
 
+    /// Opens one more listening socket.
+    ///
+    /// # Panics
+    /// With more than [`MOST_DOORS`].
+    pub(super) fn open_door<W: Watch>(&mut self, door: Door, watch: &mut W) -> Result<(), ServeError> {
+        assert!(self.doors.len() < MOST_DOORS, "more listeners than tokens for them");
+        let plain = |call| move |source| ServeError::Call { call, source };
+        let listener = listen(&door, watch)?;
+        let local = listener.local_addr().map_err(plain("getsockname"))?;
+        let mut listener = TcpListener::from_std(listener.into());
+        let token = Token(DOORS + self.doors.len());
+        self.poll
+            .registry()
+            .register(&mut listener, token, Interest::READABLE)
+            .map_err(plain("epoll_ctl"))?;
+        self.locals.push(local.as_socket().unwrap_or(door.listen));
+        self.listeners.push(listener);
+        self.doors.push(door);
+        Ok(())
+    }
+
+    /// Where the first listener listens.
     pub(super) fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.locals[0]
+    }
+
+    /// Where all of them listen, in the order in which they were opened.
+    pub(super) fn local_addrs(&self) -> &[SocketAddr] {
+        &self.locals
+    }
+
+    /// What is served.
+    pub(super) fn service(&mut self) -> &mut S {
+        &mut self.service
     }
 
     pub(super) fn waker(&self) -> Arc<Waker> {
@@ -224,13 +275,14 @@ impl<S: Service> Reactor<S> {
             Err(error) if error.kind() == ErrorKind::Interrupted => return Ok(()),
             Err(source) => return Err(ServeError::Call { call: "epoll_wait", source }),
         }
-        if sweep_at.is_some() {
+        if sweep_at.is_some() || self.service.deadline().is_some() {
             self.now = Instant::now();
         }
         for event in &*events {
             match event.token() {
-                LISTENER => self.accept(watch),
                 WAKER => {}
+                DATAGRAMS => self.service.heard_datagrams(self.now, watch),
+                Token(token) if token < FIRST => self.accept(watch),
                 Token(token) => {
                     let why = Why { drain: event.is_read_closed() || event.is_priority(), news: false };
                     self.drive(token - FIRST, why, true, watch);
@@ -242,6 +294,12 @@ impl<S: Service> Reactor<S> {
                 self.drive(index, Why { drain: false, news: false }, false, watch);
             }
         }
+        let mut due = std::mem::take(&mut self.due);
+        self.service.settle(self.now, &mut due);
+        for index in due.drain(..) {
+            self.drive(index, Why { drain: false, news: true }, false, watch);
+        }
+        self.due = due;
         if self.service.has_news() {
             self.service.take_news();
             for index in 0..self.seats.len() {
@@ -269,7 +327,7 @@ impl<S: Service> Reactor<S> {
         }
         let mut patience = PATIENCE;
         let short = if let Accepting::Short(until) = self.accepting { Some(until) } else { None };
-        for due in [sweep_at, short].into_iter().flatten() {
+        for due in [sweep_at, short, self.service.deadline()].into_iter().flatten() {
             patience = patience.min(due.saturating_duration_since(Instant::now()));
         }
         patience
@@ -336,23 +394,33 @@ impl<S: Service> Reactor<S> {
         }
     }
 
-    /// Takes connections out of the backlog: the listener is edge-triggered, so until it is empty or
-    /// accepting pauses.
+    /// Takes connections out of the backlogs.
     fn accept<W: Watch>(&mut self, watch: &mut W) {
-        for _ in 0..ACCEPTS {
-            let open = self.open();
-            let Some(listener) = &self.listener else { return };
-            if open >= self.door.max_connections {
-                self.pause(Accepting::Full);
-                return;
+        let was = self.accepting;
+        if was == Accepting::Never {
+            return;
+        }
+        self.accepting = Accepting::Open;
+        for door in 0..self.listeners.len() {
+            let state = self.accept_at(door, was, watch);
+            if state != Accepting::Open {
+                self.accepting = state;
             }
+        }
+    }
+
+    /// Takes connections out of one backlog: the listener is edge-triggered, so until it is empty or accepting pauses.
+    fn accept_at<W: Watch>(&mut self, door: usize, was: Accepting, watch: &mut W) -> Accepting {
+        for _ in 0..ACCEPTS {
+            if self.open() >= self.doors[door].max_connections {
+                self.counts.accept_pauses += u64::from(was == Accepting::Open);
+                return Accepting::Full;
+            }
+            let listener = &self.listeners[door];
             let began = watch.now();
             let result = listener.accept();
             match &result {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    self.accepting = Accepting::Open;
-                    return;
-                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Accepting::Open,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 _ => {}
             }
@@ -364,7 +432,7 @@ impl<S: Service> Reactor<S> {
             });
             match result {
                 Ok((stream, _)) => {
-                    if let Err(error) = self.admit(stream, watch) {
+                    if let Err(error) = self.admit(stream, door, watch) {
                         count(&mut self.counts.errors, &error);
                     }
                 }
@@ -376,25 +444,18 @@ impl<S: Service> Reactor<S> {
                 // a loop that only tries again spin.
                 Err(error) => {
                     count(&mut self.counts.errors, &error);
-                    self.pause(Accepting::Short(Instant::now() + SHORTAGE));
-                    return;
+                    self.counts.accept_pauses += u64::from(was == Accepting::Open);
+                    return Accepting::Short(Instant::now() + SHORTAGE);
                 }
             }
         }
         // Many more may wait: come back after the others had their turn.
-        self.accepting = Accepting::Short(Instant::now());
+        Accepting::Short(Instant::now())
     }
 
-    fn pause(&mut self, why: Accepting) {
-        if self.accepting == Accepting::Open {
-            self.counts.accept_pauses += 1;
-        }
-        self.accepting = why;
-    }
-
-    fn admit<W: Watch>(&mut self, mut stream: TcpStream, watch: &mut W) -> io::Result<()> {
+    fn admit<W: Watch>(&mut self, mut stream: TcpStream, door: usize, watch: &mut W) -> io::Result<()> {
         self.counts.accepted += 1;
-        if self.door.nodelay {
+        if self.doors[door].nodelay {
             let began = watch.now();
             let result = stream.set_nodelay(true);
             watch.returned(None, || {
@@ -410,7 +471,7 @@ impl<S: Service> Reactor<S> {
             }
             return Err(error);
         }
-        let connection = self.service.open(Stream::new(stream), index, self.now);
+        let connection = self.service.open(Stream::new(stream, door), index, self.now);
         let seat = Some(Seat { connection, again: false, heard: self.now });
         if index == self.seats.len() {
             self.seats.push(seat);
@@ -423,7 +484,7 @@ impl<S: Service> Reactor<S> {
 
     fn close_door<W: Watch>(&mut self, watch: &mut W) {
         self.accepting = Accepting::Never;
-        if let Some(listener) = self.listener.take() {
+        for listener in self.listeners.drain(..) {
             let (fd, began) = (number(&listener), watch.now());
             drop(listener);
             watch.returned(None, || Step::plain(fd, Call::Close, Ok(Returned::Done), began));
@@ -437,63 +498,4 @@ fn register(registry: &Registry, stream: &mut TcpStream, token: Token) -> io::Re
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let interest = interest | Interest::PRIORITY;
     registry.register(stream, token, interest)
-}
-
-/// `socket()`, the options, `bind()`, `listen()`.
-fn listen<W: Watch>(door: &Door, watch: &mut W) -> Result<Socket, ServeError> {
-    let address = door.listen;
-    let began = watch.now();
-    let made = Socket::new(Domain::for_address(address), Type::STREAM, None);
-    watch.returned(None, || Step {
-        fd: None,
-        ..Step::plain(
-            0,
-            Call::Socket(SocketKind::Stream),
-            made.as_ref().map(|s| Returned::Descriptor(number(s))),
-            began,
-        )
-    });
-    let socket = made.map_err(|source| ServeError::setup("socket", address, source))?;
-    let mut set = |name: &'static str, value: &str, set: &dyn Fn(&Socket) -> io::Result<()>| {
-        let began = watch.now();
-        let result = set(&socket);
-        watch.returned(None, || {
-            let call = Call::SetOption(SocketOption { name, value: value.to_owned() });
-            Step::plain(number(&socket), call, result.as_ref().map(|()| Returned::Done), began)
-        });
-        result.map_err(|source| ServeError::setup("setsockopt", address, source))
-    };
-    // On Windows the option means something else: to take a port that another program holds.
-    if cfg!(unix) {
-        set("SO_REUSEADDR", "1", &|s| s.set_reuse_address(true))?;
-    }
-    // Urgent octets stay in the stream (RFC 6093 s5), so that an echo is whole. Inherited by accept().
-    set("SO_OOBINLINE", "1", &|s| s.set_out_of_band_inline(true))?;
-    if let Some(name) = &door.congestion {
-        set("TCP_CONGESTION", &format!("\"{name}\""), &|s| sockopt::set_congestion(s, name)).map_err(
-            |error| match error {
-                ServeError::Call { source, .. } if source.kind() == io::ErrorKind::NotFound => {
-                    ServeError::NoCongestionControl { name: name.clone() }
-                }
-                error => error,
-            },
-        )?;
-    }
-    let mut call = |call: Call, run: &dyn Fn(&Socket) -> io::Result<Returned>| {
-        let began = watch.now();
-        let result = run(&socket);
-        let name = call.name();
-        watch.returned(None, || {
-            let told = result.as_ref().map(Returned::clone);
-            Step::plain(number(&socket), call, told, began)
-        });
-        result.map(drop).map_err(|source| ServeError::setup(name, address, source))
-    };
-    call(Call::Bind(address), &|s| {
-        s.bind(&address.into())?;
-        Ok(Returned::Local(s.local_addr()?.as_socket().unwrap_or(address)))
-    })?;
-    call(Call::Listen(door.backlog), &|s| s.listen(door.backlog).map(|()| Returned::Done))?;
-    socket.set_nonblocking(true).map_err(|source| ServeError::setup("fcntl", address, source))?;
-    Ok(socket)
 }

@@ -43,14 +43,16 @@ impl Tally {
 /// One connection's socket.
 pub(super) struct Stream {
     pub(super) socket: TcpStream,
+    /// Which of the server's listeners it came by.
+    pub(super) door: usize,
     /// What the peer did not take yet, from `at` on.
     held: Vec<u8>,
     at: usize,
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream) -> Stream {
-        Stream { socket, held: Vec::new(), at: 0 }
+    pub(super) fn new(socket: TcpStream, door: usize) -> Stream {
+        Stream { socket, door, held: Vec::new(), at: 0 }
     }
 
     /// Octets held for this peer.

@@ -6,7 +6,8 @@
 //! Memory: one receive buffer of `recv_size`, at most `pending_budget` plus 4 KiB for each connection of
 //! octets held for peers that do not read, and at most `max_connections` connections.
 
-use super::reactor::{Counts, Door, Next, Reactor, Service, TURN, Why};
+use super::door::Door;
+use super::reactor::{Counts, Next, Reactor, Service, TURN, Why};
 use super::stream::{MEAGRE, Stream, Tally};
 use super::{ErrorCounts, Mode, Narrated, Quiet, ServeError, Watch};
 use crate::model::{Side, Sink, Time};

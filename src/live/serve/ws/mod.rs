@@ -20,7 +20,8 @@ mod log;
 mod room;
 mod web;
 
-use super::reactor::{Counts, Door, Reactor};
+use super::door::Door;
+use super::reactor::{Counts, Reactor};
 use super::stream::Tally;
 use super::{ErrorCounts, Narrated, Quiet, ServeError, Watch};
 use crate::model::{Side, Sink, Time};
