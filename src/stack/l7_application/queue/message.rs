@@ -5,6 +5,7 @@
 //! exactly its fields: an octet too few or too many is a fault.
 
 use super::code::Code;
+pub use super::engine::{From, Kind, Mode, Policy};
 use super::fields::{Fields, put_name};
 use crate::stack::l7_application::framing;
 
@@ -31,46 +32,6 @@ pub mod kind {
     pub const DELIVER: u8 = 0x85;
     pub const REPORT: u8 = 0x86;
     pub const DUPLICATE: u8 = 0x87;
-}
-
-/// What a queue is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Kind {
-    /// Each message goes to one consumer and is gone once it is acknowledged.
-    Work,
-    /// A log: each subscriber gets every message, from an offset of its choice.
-    Topic,
-}
-
-/// What happens to a message for which there is no room.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Policy {
-    /// It is refused.
-    Reject,
-    /// The oldest one makes room.
-    DropOldest,
-    /// The oldest one moves to another queue.
-    DeadLetter,
-}
-
-/// How often a message is handed out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Mode {
-    /// Once, and forgotten: lost if the consumer is.
-    AtMostOnce,
-    /// Until it is acknowledged: perhaps more than once.
-    AtLeastOnce,
-}
-
-/// Where a subscription to a topic begins.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum From {
-    /// At what is published next. A work queue hands out what waits, and takes only this.
-    New,
-    /// At the oldest that is kept.
-    Start,
-    /// At an offset, or the oldest that is kept behind it.
-    Offset(u64),
 }
 
 /// A queue's declaration. Zero stands for "no bound of its own".

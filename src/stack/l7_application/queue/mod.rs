@@ -2,8 +2,10 @@
 //! Specified in docs/protocols/queue.md.
 //!
 //! [`Message`] is what both ends say, one in each frame of [`framing`](super::framing).
+//! [`engine`] is the queues themselves, for any face.
 
 mod code;
+pub mod engine;
 mod fields;
 pub mod message;
 

@@ -1,0 +1,54 @@
+//! Messages that are too old.
+
+use super::change::{Cause, Tell};
+use super::{Engine, QueueId};
+use crate::model::Time;
+
+impl Engine {
+    /// When [`Engine::tick`] is due; `None` while nothing depends on time. Never too late, but sometimes early: what
+    /// would have been too old may be done with by then.
+    #[inline]
+    pub fn deadline(&self) -> Option<Time> {
+        self.alarms.first().map(|(time, _)| *time)
+    }
+
+    /// Drops what is too old. Between two ticks a message may grow older than its queue allows, and be delivered.
+    pub fn tick(&mut self, now: Time, tell: Tell<'_>) {
+        // A queue whose alarm goes off is looked at once: what is dead-lettered in here is young where it arrives.
+        for _ in 0..self.alarms.len() {
+            let Some((_, queue)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) else {
+                return;
+            };
+            self.alarms.pop_first();
+            if let Some(q) = self.queues.get_mut(queue.0) {
+                q.alarm = None;
+            }
+            self.expire(now, queue, tell);
+            self.set_alarm(queue);
+        }
+    }
+
+    fn expire(&mut self, now: Time, queue: QueueId, tell: Tell<'_>) {
+        while let Some(q) = self.queues.get_mut(queue.0) {
+            let Some((offset, held)) = q.oldest_ready() else { return };
+            if now.since(held.time) < q.settings.max_age {
+                return;
+            }
+            q.cursor.skip(offset);
+            self.bury(now, queue, offset, Cause::Expired, 0, tell);
+        }
+    }
+
+    /// Sets a queue's alarm for its oldest message, unless it has an earlier one.
+    pub(super) fn set_alarm(&mut self, queue: QueueId) {
+        let Some(q) = self.queues.get_mut(queue.0) else { return };
+        let Some(due) = q.expiry() else { return };
+        match q.alarm {
+            Some(set) if set <= due => return,
+            Some(set) => drop(self.alarms.remove(&(set, queue))),
+            None => {}
+        }
+        q.alarm = Some(due);
+        self.alarms.insert((due, queue));
+    }
+}

@@ -1,0 +1,86 @@
+//! After a crash: an engine out of changes.
+
+use super::*;
+
+/// An engine that has seen a little of everything.
+fn busy() -> Bench {
+    let mut b = Bench::new();
+    b.declare("gone", work());
+    b.delete(b.engine.queue("gone").unwrap()).unwrap();
+    let dead = b.declare("dead", topic());
+    let q = b.declare("tasks", Settings { window: 3, dead_letter: Some("dead".into()), ..work() });
+    let x = b.subscribe(q, prefetch(0));
+    for id in ["a", "b", "c", "d", "e"] {
+        b.publish(q, message(id, id)).unwrap();
+    }
+    b.drain(x);
+    b.ack(x, Span::One(4)).unwrap();
+    b.ack(x, Span::One(1)).unwrap();
+    b.nack(x, Span::One(2), false).unwrap();
+    assert_eq!((b.bodies(q), b.bodies(dead)), (vec!["a".into(), "d".into()], vec!["c".into()]));
+    b
+}
+
+#[test]
+fn what_was_told_makes_the_same_engine() {
+    let b = busy();
+    let again = restored(&b.told);
+    assert_eq!(durable(&again), durable(&b.engine));
+    assert_eq!(durable(&restored(&durable(&b.engine))), durable(&b.engine), "so does a snapshot");
+}
+
+#[test]
+fn it_goes_on_where_it_stopped() {
+    let b = busy();
+    let mut again = Bench { engine: restored(&b.told), now: b.now, told: Vec::new() };
+    let q = again.engine.queue("tasks").unwrap();
+    let publish = |b: &mut Bench, id| b.publish(q, message(id, "x")).map(|p| (p.offset, p.duplicate));
+    assert_eq!(publish(&mut again, "e"), Ok((4, true)));
+    assert_eq!(publish(&mut again, "f"), Ok((5, false)));
+    let x = again.subscribe(q, prefetch(0));
+    assert_eq!(again.drain(x), [0, 3, 5]);
+}
+
+#[test]
+fn no_order_and_no_repetition_of_messages_changes_it() {
+    let b = busy();
+    let want = durable(&b.engine);
+    let (declared, mut rest): (Vec<Owned>, Vec<Owned>) = b
+        .told
+        .into_iter()
+        .partition(|change| matches!(change, Owned::Declared { .. } | Owned::Deleted { .. }));
+    rest.reverse();
+    let mut told = [declared.clone(), rest.clone()].concat();
+    assert_eq!(durable(&restored(&told)), want, "backwards");
+    rest.reverse();
+    told.extend(declared);
+    told.extend(rest);
+    assert_eq!(durable(&restored(&told)), want, "and forwards again");
+}
+
+#[test]
+fn nonsense_does_no_harm() {
+    let mut restore = Restore::new(Limits::default());
+    let queue = QueueId::from_bits(0xffff_ffff_0000_0003);
+    let far = QueueId::from_bits(0xffff_ffff);
+    let settings = work();
+    let declared = |queue, name| Change::Declared { queue, name, settings: &settings, next: u64::MAX };
+    assert!(!restore.apply(declared(far, "far")), "a slot beyond all bounds");
+    assert!(!restore.apply(Change::Deleted { queue: far }));
+    assert!(!restore.apply(Change::Settled { queue, first: 0, last: 1, end: End::Acked }));
+    assert!(restore.apply(declared(queue, "a")));
+    assert!(!restore.apply(declared(QueueId::from_bits(1), "a")), "a name that is taken");
+    assert!(!restore.apply(Change::Settled { queue, first: 9, last: 1, end: End::Acked }));
+    let message = message(&"x".repeat(99), "body");
+    let stored = Change::Stored { queue, offset: u64::MAX, time: Time::MAX, message: &message };
+    assert!(restore.apply(stored));
+    assert!(!restore.apply(stored));
+    let mut b = Bench { engine: restore.finish(), now: Time::ZERO, told: Vec::new() };
+    assert_eq!(b.publish(queue, message.clone()), Err(Refusal::IdTooLong { len: 99 }));
+    let x = b.subscribe(queue, prefetch(0));
+    assert_eq!(b.run(), [(x, u64::MAX)]);
+    b.ack(x, Span::UpTo(u64::MAX)).unwrap();
+    assert_eq!(b.engine.publish(b.now, queue, Message::default(), &mut |_| ()), Err(Refusal::OffsetsSpent));
+    b.delete(queue).unwrap();
+    assert_ne!(b.declare("a", work()), queue);
+}
