@@ -102,7 +102,7 @@ pub(crate) fn run(args: &WsServeArgs) -> anyhow::Result<Answer> {
         backlog: args.backlog,
         max_connections: args.max_clients as usize,
         lag: args.lag as usize,
-        show: 256 << 10,
+        show: 512 << 10,
         ..WsServe::new(real::address(&args.listen)?)
     };
     real::serve(

@@ -8,7 +8,7 @@ use crate::host::sockopt;
 use crate::model::{Call, How, Returned, Time};
 use mio::net::TcpStream;
 use socket2::SockRef;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::Shutdown;
 
 /// What a connection still reads at once when all connections together hold the budget.
@@ -75,6 +75,25 @@ impl Stream {
         }
         self.hold(&octets[taken..], tally);
         Ok(false)
+    }
+
+    /// The same of octets that lie in several places. Nobody is told of it: for who is not watched.
+    pub(super) fn send_all(&mut self, mut parts: &mut [IoSlice<'_>], tally: &mut Tally) -> io::Result<bool> {
+        while self.held() == 0 && !parts.is_empty() {
+            match (&self.socket).write_vectored(parts) {
+                Ok(taken) => {
+                    tally.sent += taken as u64;
+                    IoSlice::advance_slices(&mut parts, taken);
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        for part in &*parts {
+            self.hold(part, tally);
+        }
+        Ok(self.held() == 0)
     }
 
     /// Holds octets that the peer did not take.

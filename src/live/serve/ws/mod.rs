@@ -1,8 +1,8 @@
 //! The WebSocket server: one thread, many clients of any make, and one small page for a browser.
 //!
 //! All clients share one receive buffer: frames are unmasked and messages handed on where they lie, all answers to
-//! one read are sent at once, and nothing is allocated for a message that lies whole in a read. While a peer does not take
-//! what was sent, nothing is read from it.
+//! one read are sent by one call, large ones from where they lie, and nothing is allocated for a message that lies whole in
+//! a read. While a peer does not take what was sent, nothing is read from it.
 //!
 //! Memory, beside the receive buffer and what the kernel holds:
 //! - `budget` octets, all connections together, of answers that peers did not take and of messages that are not whole;
@@ -104,7 +104,7 @@ impl WsServe {
             idle: None,
             handshake_within: Duration::from_secs(10),
             close_within: Duration::from_secs(5),
-            recv_size: 256 << 10,
+            recv_size: 512 << 10,
             congestion: None,
             backlog: 1024,
             max_connections: 10_000,

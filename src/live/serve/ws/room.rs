@@ -1,8 +1,10 @@
 //! What all clients of the WebSocket server share, and what is done when it is a client's turn.
 
+mod farewell;
+
 use super::chat::Chat;
 use super::client::{Client, Open, Phase};
-use super::ear::{Ear, Echo};
+use super::ear::{self, Ear, Echo, Large};
 use super::frames::{Mailboxes, Watched};
 use super::log::Log;
 use super::web::{self, Asked, Web};
@@ -14,7 +16,8 @@ use crate::live::serve::stream::{Stream, Tally};
 use crate::model::Side;
 use crate::stack::l7_application::http1::{self, HeadDecoder, ResponseHead};
 use crate::stack::l7_application::ws::handshake::{Agreed, Refusal};
-use crate::stack::l7_application::ws::{CloseCode, Endpoint, Kind, Progress, Sender, Setup};
+use crate::stack::l7_application::ws::{Endpoint, Kind, Progress, Sender, Setup};
+use farewell::Farewell;
 use serde_json::json;
 use std::io;
 use std::ops::Range;
@@ -27,41 +30,15 @@ const KEEP: usize = 1 << 20;
 /// How often the clock looks at each connection.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why the server closes a connection: the reason in the Close frame.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Farewell {
-    #[error("the server stops")]
-    Stops,
-    #[error("silent for too long")]
-    Silent,
-    #[error("reads too slowly")]
-    Behind,
-    #[error("too much is held here")]
-    Overloaded,
-    #[error("a chat takes text")]
-    Unsupported,
-}
-
-impl Farewell {
-    const fn code(self) -> CloseCode {
-        match self {
-            Farewell::Stops | Farewell::Silent => CloseCode::GOING_AWAY,
-            Farewell::Behind => CloseCode::POLICY,
-            // Registered with IANA after RFC 6455: "Try Again Later".
-            Farewell::Overloaded => CloseCode(1013),
-            Farewell::Unsupported => CloseCode::UNSUPPORTED,
-        }
-    }
-}
-
 /// The room.
 pub(in crate::live::serve) struct Room {
     options: WsServe,
     web: Web,
     /// The one receive buffer. Nothing stays in it between two turns.
     buffer: Box<[u8]>,
-    /// All answers to one read.
+    /// All answers to one read, but for those that go out from where they lie.
     out: Vec<u8>,
+    large: Vec<Large>,
     tally: Tally,
     /// Octets of messages that are not whole, of all connections.
     unfinished: usize,
@@ -84,6 +61,7 @@ impl Room {
             web: Web::new(&options),
             buffer: vec![0; options.recv_size.max(1)].into_boxed_slice(),
             out: Vec::new(),
+            large: Vec::new(),
             tally: Tally { budget, ..Tally::default() },
             unfinished: 0,
             deflating: 0,
@@ -252,18 +230,14 @@ impl Room {
     /// Octets of frames.
     #[inline]
     fn frames<W: Watch>(&mut self, client: &mut Client, at: Range<usize>, watch: &mut W) -> io::Result<()> {
-        let Client { stream, phase: Phase::Open(open), .. } = client else { return Ok(()) };
-        let octets = &mut self.buffer[at];
+        let Phase::Open(open) = &mut client.phase else { return Ok(()) };
+        let octets = &mut self.buffer[at.clone()];
         let mut unsupported = false;
         let result = if self.options.mode == Mode::Echo && open.watched.is_none() && open.watches.is_none() {
-            let (tally, failed) = (&mut self.tally, Ok(()));
-            let mut echo = Echo { stream, tally, watch, messages: 0, failed };
+            let read = (!W::ON).then_some(octets.as_ptr_range());
+            let mut echo = Echo { read, large: &mut self.large, messages: 0 };
             let result = open.endpoint.receive(octets, &mut self.out, &mut echo);
             self.did.messages += echo.messages;
-            if echo.failed.is_err() {
-                self.out.clear();
-            }
-            echo.failed?;
             result
         } else {
             let mut ear = Ear {
@@ -288,17 +262,10 @@ impl Room {
         let unfinished = open.endpoint.buffered();
         self.unfinished = self.unfinished + unfinished - client.unfinished;
         client.unfinished = unfinished;
-        match result {
-            Ok(Progress::Open) => self.send_out(client, watch)?,
-            Ok(Progress::Closed) => {
-                self.send_out(client, watch)?;
-                self.end(client);
-            }
-            Err(_) => {
-                self.did.faults += 1;
-                self.send_out(client, watch)?;
-                self.end(client);
-            }
+        self.did.faults += u64::from(result.is_err());
+        self.send_answers(client, at, watch)?;
+        if !matches!(result, Ok(Progress::Open)) {
+            self.end(client);
         }
         if unsupported {
             self.say_farewell(client, Farewell::Unsupported, watch)?;
@@ -311,7 +278,25 @@ impl Room {
         Ok(())
     }
 
-    /// Sends the answers that were gathered.
+    /// Sends the answers to the read that lies at `at`, all at once.
+    #[inline]
+    fn send_answers<W: Watch>(
+        &mut self,
+        client: &mut Client,
+        at: Range<usize>,
+        watch: &mut W,
+    ) -> io::Result<()> {
+        if self.large.is_empty() {
+            return self.send_out(client, watch);
+        }
+        let mut answers = ear::in_order(&self.out, &self.large, &self.buffer[at]);
+        let sent = client.stream.send_all(&mut answers, &mut self.tally);
+        self.out.clear();
+        self.large.clear();
+        sent.map(drop)
+    }
+
+    /// Sends what was gathered in one place.
     #[inline]
     fn send_out<W: Watch>(&mut self, client: &mut Client, watch: &mut W) -> io::Result<()> {
         if self.out.is_empty() {
@@ -329,61 +314,6 @@ impl Room {
             self.out = Vec::new();
         }
         Ok(())
-    }
-
-    /// Our Close goes out; the peer's is awaited.
-    fn say_farewell<W: Watch>(
-        &mut self,
-        client: &mut Client,
-        why: Farewell,
-        watch: &mut W,
-    ) -> io::Result<()> {
-        let by = self.now + self.options.close_within;
-        let Phase::Open(open) = &mut client.phase else { return Ok(()) };
-        // Where ours was said before, its time is running.
-        if open.endpoint.close(Some((why.code(), &why.to_string())), &mut self.out).is_ok() {
-            open.close_by = Some(by);
-        }
-        self.send_out(client, watch)
-    }
-
-    /// A peer let its time pass. Who has begun a request is told so (RFC 9110 s15.5.9).
-    fn give_up<W: Watch>(&mut self, client: &mut Client, watch: &mut W) -> io::Result<Next> {
-        if !matches!(&client.phase, Phase::Shaking(head, _) if !head.octets().is_empty()) {
-            return Ok(Next::Close);
-        }
-        let mut head = ResponseHead::new(408);
-        head.fields.push("Connection", "close");
-        head.fields.push("Content-Length", "0");
-        head.encode(&mut self.out);
-        self.send_out(client, watch)?;
-        self.end(client);
-        Ok(self.flush(client, watch)?.unwrap_or(Next::Wait))
-    }
-
-    /// Nothing more is to be said: what is held goes out, then our direction ends. The server ends TCP first, so that
-    /// TIME-WAIT stays with it (RFC 6455 s7.1.1), and reads on: a `close()` with unread octets would reset the
-    /// connection and may destroy what was just sent.
-    fn end(&mut self, client: &mut Client) {
-        let by = self.now + self.options.close_within;
-        let phase = std::mem::replace(&mut client.phase, Phase::Ending { by, shut: false });
-        self.unfinished -= std::mem::take(&mut client.unfinished);
-        if let Phase::Open(open) = phase {
-            self.left(*open);
-        }
-    }
-
-    /// An open connection is over.
-    fn left(&mut self, open: Open) {
-        self.did.abnormal += u64::from(!open.endpoint.dialogue().is_clean());
-        self.deflating -= usize::from(open.deflate);
-        if let Some(id) = open.watches {
-            self.boxes.close(id);
-        }
-        if let Some(name) = open.name {
-            let told = self.chat.leave(&name);
-            self.log.push(Kind::Text, told.as_bytes());
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! tungstenite's; the others are octets.
 
 use super::*;
+use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::sync::atomic::Ordering;
@@ -164,6 +165,54 @@ fn every_length_and_kind_comes_back_as_it_was() {
         let summary = server.stop();
         assert_eq!((summary.opened, summary.messages), (1, 2 * lengths.len() as u64));
         assert_eq!((summary.abnormal, summary.faults, summary.unsent), (0, 0, 0));
+    }
+}
+
+/// Small answers are copied, large ones go out from where they lie, and a peer that reads late makes the server hold the
+/// rest of either: the order is that of the messages all the same.
+#[test]
+fn answers_of_every_size_keep_their_order() {
+    let (large, halves) = (pattern(70_000), pattern(100_000));
+    let asked = [
+        frame(0x81, b"first"),
+        frame(0x82, &large),
+        frame(0x89, b"between"),
+        frame(0x02, &halves[..60_000]),
+        frame(0x89, b"inside"),
+        frame(0x80, &halves[60_000..]),
+        frame(0x81, b"last"),
+        frame(0x82, &large[..20_000]),
+    ]
+    .concat()
+    .repeat(40);
+    let answered = [
+        &b"\x81\x05first\x82\x7f\0\0\0\0\0\x01\x11\x70"[..],
+        &large,
+        b"\x8a\x07between\x8a\x06inside\x82\x7f\0\0\0\0\0\x01\x86\xa0",
+        &halves,
+        b"\x81\x04last\x82\x7e\x4e\x20",
+        &large[..20_000],
+    ]
+    .concat()
+    .repeat(40);
+    for recv_size in [64 << 10, 512 << 10] {
+        let server = start(WsServe { recv_size, ..options() });
+        let mut stream = server.raw();
+        SockRef::from(&stream).set_recv_buffer_size(16 << 10).unwrap();
+        let mut writer = stream.try_clone().unwrap();
+        let asked = asked.clone();
+        let writes = thread::spawn(move || {
+            writer.write_all(&asked).unwrap();
+            // A reserved opcode: what was asked before it is answered before the Close.
+            writer.write_all(&frame(0x83, b"")).unwrap();
+        });
+        thread::sleep(Duration::from_millis(50));
+        let rest = rest_of(&mut stream);
+        assert!(rest == [&answered[..], b"\x88\x02\x03\xea"].concat(), "{} octets", rest.len());
+        writes.join().unwrap();
+        let summary = server.stop();
+        assert_eq!((summary.messages, summary.faults, summary.unsent), (40 * 5, 1, 0));
+        assert!(summary.stalls > 0);
     }
 }
 

@@ -55,10 +55,10 @@ impl Reply<'_> {
         !self.sender.compresses() && may_begin(self.dialogue.state(self.sender.side())).is_ok()
     }
 
-    /// The octets to send, in order. Who writes them out early (to send a [`Message::into_frame`] behind them
-    /// without a copy) empties it.
-    pub fn out(&mut self) -> &mut Vec<u8> {
-        self.out
+    /// How many octets wait to be sent: a frame that is sent past the sender goes behind so many.
+    #[inline]
+    pub fn waiting(&self) -> usize {
+        self.out.len()
     }
 }
 

@@ -52,33 +52,67 @@ impl Default for Limits {
 pub struct Message<'a> {
     /// What it holds. Text was checked to be UTF-8.
     pub kind: Kind,
-    octets: &'a mut [u8],
+    lies: Lies<'a>,
     payload_at: usize,
+}
+
+/// Where a message lies.
+#[derive(PartialEq, Eq, Debug)]
+enum Lies<'a> {
+    Received(&'a mut [u8]),
+    Collected(&'a mut Vec<u8>),
+}
+
+/// A message as one unmasked frame, which a server can send on without a copy. See [`Message::into_frame`].
+#[derive(PartialEq, Eq, Debug)]
+pub enum Frame<'a> {
+    /// In the receive buffer, where the message came.
+    Received(&'a [u8]),
+    /// In the buffer that the message was collected in, from `at` on.
+    Collected {
+        /// That buffer, which is the caller's now.
+        octets: Vec<u8>,
+        /// Where in it the frame begins.
+        at: usize,
+    },
+}
+
+impl Frame<'_> {
+    /// The frame's octets.
+    pub fn octets(&self) -> &[u8] {
+        match self {
+            Frame::Received(octets) => octets,
+            Frame::Collected { octets, at } => &octets[*at..],
+        }
+    }
 }
 
 impl<'a> Message<'a> {
     /// The payload.
     #[inline]
     pub fn payload(&self) -> &[u8] {
-        &self.octets[self.payload_at..]
-    }
-
-    /// The payload, to be changed in place.
-    #[inline]
-    pub fn payload_mut(&mut self) -> &mut [u8] {
-        &mut self.octets[self.payload_at..]
-    }
-
-    /// The message as one unmasked frame, its header written right before the payload where that lies: a
-    /// server can send it on without a copy. The message again where there is no room before it: one that a
-    /// server sent unmasked, or whose header came with an earlier read.
-    #[inline]
-    pub fn into_frame(self) -> Result<&'a [u8], Message<'a>> {
-        let header = FrameHeader::new(self.kind.opcode(), self.payload().len() as u64);
-        match self.payload_at.checked_sub(header.encoded_len()) {
-            Some(_) => Ok(codec::reframe(&header, self.octets, self.payload_at).unwrap_or_default()),
-            None => Err(self),
+        match &self.lies {
+            Lies::Received(octets) => &octets[self.payload_at..],
+            Lies::Collected(octets) => &octets[self.payload_at..],
         }
+    }
+
+    /// The message as one unmasked frame, its header written right before the payload where that lies. The message
+    /// again where there is no room before it: one that a server sent unmasked, or whose header came with an
+    /// earlier read.
+    #[inline]
+    pub fn into_frame(self) -> Result<Frame<'a>, Message<'a>> {
+        let header = FrameHeader::new(self.kind.opcode(), self.payload().len() as u64);
+        let Some(at) = self.payload_at.checked_sub(header.encoded_len()) else { return Err(self) };
+        Ok(match self.lies {
+            Lies::Received(octets) => {
+                Frame::Received(codec::reframe(&header, octets, self.payload_at).unwrap_or_default())
+            }
+            Lies::Collected(octets) => {
+                let _ = codec::reframe(&header, octets, self.payload_at);
+                Frame::Collected { octets: std::mem::take(octets), at }
+            }
+        })
     }
 }
 
@@ -169,7 +203,7 @@ impl Assembler {
             utf8.feed(piece.payload()).and_then(|()| utf8.finish()).map_err(bad_text)?;
         }
         let (octets, payload_at) = piece.into_octets();
-        Ok(Message { kind, octets, payload_at })
+        Ok(Message { kind, lies: Lies::Received(octets), payload_at })
     }
 
     /// Octets of memory that it holds, roughly; an inflater has a window of up to 32 KiB, and tables.
@@ -213,7 +247,8 @@ impl Assembler {
         if self.kind == Kind::Text {
             self.utf8.finish().map_err(bad_text)?;
         }
-        let message = Message { kind: self.kind, octets: &mut self.buffer, payload_at: HEADROOM };
+        let message =
+            Message { kind: self.kind, lies: Lies::Collected(&mut self.buffer), payload_at: HEADROOM };
         Ok(Some(Unit::Message(message)))
     }
 

@@ -27,7 +27,7 @@ pub use endpoint::{Endpoint, Listener, Progress, Reply, Setup};
 pub use error::{Fault, Misuse, Rule};
 pub use frame::{FrameHeader, MAX_CONTROL, MAX_HEADER, Opcode, View};
 pub use machine::WebSocket;
-pub use message::{Assembler, Kind, Limits, Message, Unit};
+pub use message::{Assembler, Frame, Kind, Limits, Message, Unit};
 pub use observer::{Observer, Seen, Whole};
 pub use sender::{Masks, Sender};
 pub use url::{Url, UrlError};

@@ -121,7 +121,7 @@ fn a_message_can_be_sent_on_without_a_copy() {
     struct InPlace(Vec<Vec<u8>>);
     impl Listener for InPlace {
         fn message(&mut self, message: Message<'_>, _: &mut Reply<'_>) {
-            self.0.push(message.into_frame().unwrap().to_vec());
+            self.0.push(message.into_frame().unwrap().octets().to_vec());
         }
     }
     let big = vec![b'z'; 70_000];
