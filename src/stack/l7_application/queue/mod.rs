@@ -2,8 +2,9 @@
 //! Specified in docs/protocols/queue.md.
 //!
 //! [`Message`] is what both ends say, one in each frame of [`framing`](super::framing).
-//! [`engine`] is the queues themselves, for any face.
+//! [`engine`] is the queues themselves, for any face; [`access`] says who may do what with them.
 
+pub mod access;
 mod code;
 pub mod engine;
 mod fields;

@@ -12,18 +12,21 @@ impl Engine {
         self.alarms.first().map(|(time, _)| *time)
     }
 
-    /// Drops what is too old. Between two ticks a message may grow older than its queue allows, and be delivered.
+    /// Drops what is too old, from the queue first whose oldest message has been so for longest. Between two ticks a
+    /// message may grow older than its queue allows, and be delivered.
     pub fn tick(&mut self, now: Time, tell: Tell<'_>) {
-        // A queue whose alarm goes off is looked at once: what is dead-lettered in here is young where it arrives.
-        for _ in 0..self.alarms.len() {
-            let Some((_, queue)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) else {
+        // Each queue is looked at once, and once more if its alarm was early: what is dead-lettered in here is young
+        // where it arrives.
+        for _ in 0..2 * self.alarms.len() {
+            let Some((time, queue)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) else {
                 return;
             };
             self.alarms.pop_first();
-            if let Some(q) = self.queues.get_mut(queue.0) {
-                q.alarm = None;
+            let Some(q) = self.queues.get_mut(queue.0) else { continue };
+            q.alarm = None;
+            if q.expiry() == Some(time) {
+                self.expire(now, queue, tell);
             }
-            self.expire(now, queue, tell);
             self.set_alarm(queue);
         }
     }

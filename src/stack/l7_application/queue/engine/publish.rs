@@ -3,7 +3,7 @@
 use super::change::{Cause, Change, End, Tell};
 use super::queue::{Held, Message};
 use super::refusal::Refusal;
-use super::settings::Policy;
+use super::settings::{Load, Policy};
 use super::window::MAX_ID;
 use super::{Engine, QueueId};
 use crate::model::Time;
@@ -108,7 +108,9 @@ impl Engine {
         if !q.in_hand.leaves_room(size, own) {
             return Err(Refusal::QueueInHand);
         }
-        if !self.load.minus(q.ready()).leaves_room(size, all) {
+        // What moves to the dead-letter queue is still held.
+        let freed = if policy == Policy::DropOldest { q.ready() } else { Load::default() };
+        if !self.load.minus(freed).leaves_room(size, all) {
             return Err(Refusal::EngineFull);
         }
         // Only a message that comes back as a dead letter could make this go on for ever.

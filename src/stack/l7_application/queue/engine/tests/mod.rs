@@ -1,7 +1,9 @@
 //! The engine by example, against a model that is obviously right, and in memory.
 
+mod commands;
 mod examples;
 mod memory;
+mod model;
 mod restored;
 
 use super::*;
