@@ -62,6 +62,35 @@ fn who_has_no_room_is_passed_over_until_it_has() {
 }
 
 #[test]
+fn who_leaves_when_called_leaves_the_message_to_another() {
+    let mut b = Bench::new();
+    let q = b.declare("tasks", work());
+    let [x, y, z] = [prefetch(9); 3].map(|wanted| b.subscribe(q, wanted));
+    b.publish_all(q, &["a"]);
+    assert_eq!(b.engine.take_ready(), Some(x));
+    b.leave(x).unwrap();
+    assert_eq!(b.engine.take_ready(), Some(y), "x had been taken");
+    b.engine.pause(y);
+    b.leave(z).unwrap();
+    assert_eq!(b.engine.take_ready(), None, "z was called and not yet taken");
+    b.engine.resume(y);
+    assert_eq!(b.run(), [(y, 0)]);
+}
+
+#[test]
+fn who_has_no_credit_is_not_called() {
+    let mut b = Bench::new();
+    let q = b.declare("tasks", work());
+    let (x, y) = (b.subscribe(q, prefetch(1)), b.subscribe(q, prefetch(1)));
+    b.publish_all(q, &["a"]);
+    assert_eq!(b.next(y), Some((0, 1)), "unasked, out of its turn");
+    assert_eq!(b.run(), []);
+    b.publish_all(q, &["b"]);
+    assert_eq!(b.engine.take_ready(), Some(x));
+    assert_eq!(b.engine.take_ready(), None);
+}
+
+#[test]
 fn a_dead_consumers_messages_go_to_the_head_in_order_and_are_marked() {
     let mut b = Bench::new();
     let q = b.declare("tasks", work());
@@ -322,6 +351,24 @@ fn messages_grow_too_old_and_the_deadline_says_when() {
     b.wait(Duration::ZERO);
     assert_eq!(b.report(q).ready, 0);
     assert_eq!(b.ends(), [(0, End::Lost(Cause::Expired)), (1, End::Lost(Cause::Expired))]);
+}
+
+#[test]
+fn a_clock_that_goes_back_makes_no_message_older_than_the_one_before() {
+    let mut b = Bench::new();
+    let q = b.declare("news", Settings { max_age: Duration::from_secs(1), ..work() });
+    b.publish_all(q, &["0"]);
+    let first = b.now;
+    b.now = Time::ZERO;
+    b.publish_all(q, &["1"]);
+    let again = restored(&b.told);
+    let times = durable(&again).into_iter().filter_map(|change| match change {
+        Owned::Stored { time, .. } => Some(time),
+        _ => None,
+    });
+    assert_eq!(times.collect::<Vec<_>>(), [first, first]);
+    b.wait(Duration::from_secs(1));
+    assert_eq!(b.report(q).ready, 2);
 }
 
 #[test]

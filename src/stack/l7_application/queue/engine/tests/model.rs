@@ -2,6 +2,9 @@
 
 use super::*;
 
+/// Offsets in somebody's hand, and how often each was delivered.
+type Hand = Vec<(u64, u32)>;
+
 pub(super) struct Model {
     pub(super) limits: Limits,
     pub(super) queues: Vec<ModelQueue>,
@@ -34,11 +37,10 @@ pub(super) struct ModelConsumer {
     pub(super) queue: QueueId,
     pub(super) wanted: Subscription,
     pub(super) prefetch: u32,
-    /// Offsets, and how often each was delivered.
-    pub(super) hand: Vec<(u64, u32)>,
+    pub(super) hand: Hand,
     /// Of a topic: the next offset, and what this consumer handed back.
     pub(super) fresh: u64,
-    pub(super) returned: Vec<(u64, u32)>,
+    pub(super) returned: Hand,
     pub(super) paused: bool,
     pub(super) delivered: u64,
     pub(super) missed: u64,
@@ -309,11 +311,7 @@ impl Model {
     }
 
     /// Takes messages out of a consumer's hand, in the order of offsets.
-    fn unhand(
-        &mut self,
-        consumer: ConsumerId,
-        span: Span,
-    ) -> Result<(usize, usize, Vec<(u64, u32)>), Refusal> {
+    fn unhand(&mut self, consumer: ConsumerId, span: Span) -> Result<(usize, usize, Hand), Refusal> {
         let who = self.who(consumer).ok_or(Refusal::NoConsumer)?;
         let at = self.at(self.consumers[who].queue).ok_or(Refusal::NoConsumer)?;
         let (meant, refusal): (Box<dyn Fn(u64) -> bool>, _) = match span {
@@ -321,8 +319,7 @@ impl Model {
             Span::UpTo(n) => (Box::new(move |o| o <= n), Refusal::NotUnacked { offset: n, up_to: true }),
         };
         let c = &mut self.consumers[who];
-        let mut taken: Vec<(u64, u32)> =
-            c.hand.iter().copied().filter(|(offset, _)| meant(*offset)).collect();
+        let mut taken: Hand = c.hand.iter().copied().filter(|(offset, _)| meant(*offset)).collect();
         c.hand.retain(|(offset, _)| !meant(*offset));
         taken.sort();
         if taken.is_empty() { Err(refusal) } else { Ok((who, at, taken)) }
