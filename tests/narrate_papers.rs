@@ -15,6 +15,9 @@ use std::{env, fs};
 #[path = "../src/narrate/tests/fixture.rs"]
 #[allow(dead_code)]
 mod fixture;
+#[path = "../src/narrate/tests/queues.rs"]
+#[allow(dead_code)]
+mod queues;
 #[path = "../src/narrate/tests/tales.rs"]
 #[allow(dead_code)]
 mod tales;
@@ -207,7 +210,12 @@ fn the_schema_lists_exactly_what_is_written() {
     let mut out = Vec::new();
     let mut sink = Json::new(&mut out);
     sink.begin(&fixture::run()).unwrap();
-    for event in tales::everything().into_iter().chain(undecoded()).chain(webs::everything()) {
+    for event in tales::everything()
+        .into_iter()
+        .chain(undecoded())
+        .chain(webs::everything())
+        .chain(queues::everything())
+    {
         sink.event(&event).unwrap();
     }
     let signal = Some(model::Interrupt::Int);

@@ -163,7 +163,7 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
                 }
             }
             // It was whole with the frame that is entering.
-            What::WebSocket(_) => {
+            What::WebSocket(_) | What::Queue(_) => {
                 let more = (self.narrator)(event);
                 if let Some((_, text)) = &mut self.entering {
                     add(text, &more);

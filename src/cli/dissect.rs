@@ -47,6 +47,7 @@ impl<S> Only<S> {
                 self.list.contains(&OnlyArg::Websocket)
                     || event.protocol == Protocol::Http && self.list.contains(&OnlyArg::Http)
             }
+            What::Queue(_) => self.list.contains(&OnlyArg::Queue),
             _ => self.list.iter().any(|only| only.is(event.protocol)),
         };
         if let What::Frame(_) = event.what {

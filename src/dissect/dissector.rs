@@ -170,12 +170,15 @@ impl Dissector {
                 self.streams.see((event, frame), arrival, ip, segment, &tcp);
                 Carried::Tcp(tcp)
             }
-            Transport::Udp(udp) => Carried::Udp(Udp {
-                source_port: udp.source_port,
-                destination_port: udp.destination_port,
-                len: udp.payload_len,
-                checksum_good: udp.checksum_good,
-            }),
+            Transport::Udp(udp) => {
+                self.streams.see_datagram((event, frame), arrival, ip, udp);
+                Carried::Udp(Udp {
+                    source_port: udp.source_port,
+                    destination_port: udp.destination_port,
+                    len: udp.payload_len,
+                    checksum_good: udp.checksum_good,
+                })
+            }
             Transport::Icmp(icmp) => Carried::Icmp(Icmp {
                 v6: icmp.v6,
                 kind_number: icmp.kind_number,

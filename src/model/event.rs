@@ -6,6 +6,7 @@ use super::ledger::Row;
 use super::packet::Seen;
 use super::place::{Direction, Place};
 use super::protocol::{Protocol, Standing};
+use super::queue::Queue;
 use super::syscall::{Call, Errno, Returned, TcpInfo, TcpSocket};
 use super::time::Time;
 use super::websocket::WebSocket;
@@ -104,6 +105,8 @@ pub enum What {
     /// A step of an HTTP/1.1 upgrade or of WebSocket, read from a TCP stream; its cause is the frame (or the call) with
     /// which it was whole.
     WebSocket(Box<WebSocket>),
+    /// A frame of layerlab's, or the message of its queue; its cause is the frame (or the call) with which it was whole.
+    Queue(Box<Queue>),
 }
 
 /// One narrated step of a run.

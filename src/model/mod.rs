@@ -12,6 +12,7 @@ mod packet;
 mod place;
 mod program;
 mod protocol;
+pub mod queue;
 mod repair;
 mod run;
 mod sink;
@@ -33,6 +34,7 @@ pub use packet::{
 pub use place::{Direction, Place, Side};
 pub use program::{Exit, Listener, ProgramNote};
 pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
+pub use queue::Queue;
 pub use repair::{LossCause, Repair, Retransmission, Signal};
 pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};

@@ -31,6 +31,10 @@ pub enum Protocol {
     Http,
     /// WebSocket.
     WebSocket,
+    /// layerlab's frame: length, type, checksums.
+    Framing,
+    /// layerlab's message queue.
+    Queue,
     /// The socket interface: an API, no protocol, with no bytes of its own on any wire.
     Sockets,
     /// Bytes of the application that no decoder claims.
@@ -106,7 +110,7 @@ const fn osi(low: u8, high: u8) -> Option<OsiSpan> {
 
 impl Protocol {
     /// Every protocol of the table, bottom up.
-    pub const ALL: [Protocol; 13] = [
+    pub const ALL: [Protocol; 15] = [
         Protocol::Wire,
         Protocol::Ethernet,
         Protocol::Arp,
@@ -118,6 +122,8 @@ impl Protocol {
         Protocol::Udp,
         Protocol::Http,
         Protocol::WebSocket,
+        Protocol::Framing,
+        Protocol::Queue,
         Protocol::Sockets,
         Protocol::Data,
     ];
@@ -136,6 +142,8 @@ impl Protocol {
             Protocol::Udp => "udp",
             Protocol::Http => "http",
             Protocol::WebSocket => "websocket",
+            Protocol::Framing => "layerlab",
+            Protocol::Queue => "layerlab.queue",
             Protocol::Sockets => "sockets",
             Protocol::Data => "data",
         }
@@ -171,6 +179,12 @@ impl Protocol {
             Protocol::WebSocket => {
                 Standing { osi: osi(7, 7), tcpip: Some(TcpIp::Application), cite: Cite::rfc(6455, "1.5") }
             }
+            // RFC 1122's application layer is one; that framing makes edges, as layer 2 does, moves it nowhere.
+            Protocol::Framing | Protocol::Queue => Standing {
+                osi: Some(OsiSpan { low: 7, high: 7, convention: true }),
+                tcpip: Some(TcpIp::Application),
+                cite: Cite::rfc(1122, "1.1.3"),
+            },
             Protocol::Sockets => Standing { osi: None, tcpip: None, cite: Cite::rfc(9293, "3.9.1") },
             Protocol::Data => {
                 Standing { osi: osi(7, 7), tcpip: Some(TcpIp::Application), cite: Cite::rfc(1122, "1.1.3") }

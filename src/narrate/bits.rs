@@ -1,7 +1,9 @@
-//! A WebSocket frame's header bit by bit, as RFC 6455 s5.2 draws it, and its unmasking octet by octet.
+//! A WebSocket frame's header bit by bit, as RFC 6455 s5.2 draws it, and its unmasking octet by octet; and layerlab's frame.
 
 use super::style::{Ink, Style};
-use super::text::{count, pad};
+use super::text::{count, pad, preview, wrap};
+use crate::model::Value;
+use crate::model::queue;
 use crate::model::websocket::Frame;
 
 /// Blanks before every line.
@@ -31,6 +33,44 @@ pub fn websocket_bits(frame: &Frame, style: &Style) -> Vec<String> {
     if frame.masking_key.is_some() && !frame.payload.is_empty() {
         lines.extend(unmasking(frame));
     }
+    lines.iter().map(|line| Ink::Dim.paint(style.color, format!("{:INDENT$}{line}", "").trim_end())).collect()
+}
+
+/// The header of layerlab's frame as a table of its bits, 32 in a row (16 where the width is too small for that), then each
+/// field of the payload with its place in the frame, and the payload's checksum.
+pub fn queue_bits(frame: &queue::Frame, style: &Style) -> Vec<String> {
+    let [wide, narrow] = ROW;
+    let row = if style.columns() > INDENT + 2 * wide { wide } else { narrow };
+    let header = format!("CRC-32C of the 8 octets {:08x}", frame.header_checksum);
+    let parts = [
+        part("'L'", u64::from(b'L'), 8),
+        part("'F'", u64::from(b'F'), 8),
+        part("version 1", 1, 8),
+        part(frame.name, frame.kind.into(), 8),
+        part(format!("length of the payload {}", frame.length), frame.length.into(), 32),
+        part(header, frame.header_checksum.into(), 32),
+    ];
+    let mut lines = table(&parts, row);
+    let room = style.columns() - INDENT;
+    let mut line = |at: u64, len: u64, words: &str| {
+        let place = match len {
+            0 => "none".to_owned(),
+            1 => at.to_string(),
+            len => format!("{at}-{}", at.saturating_add(len - 1)),
+        };
+        lines.extend(wrap(&format!("{} {words}", pad(&place, 9)), room, room));
+    };
+    let mut at = 12_u64;
+    for field in frame.said.parts() {
+        let value = match &field.value {
+            Value::Text(text) => preview(text.as_bytes(), 40, style.ascii),
+            Value::Octets(octets) => preview(octets, 40, style.ascii),
+            value => value.to_string(),
+        };
+        line(at, field.len, &format!("{} {value}", field.name));
+        at = at.saturating_add(field.len);
+    }
+    line(at, 4, &format!("CRC-32C of the payload {:08x}", frame.payload_checksum));
     lines.iter().map(|line| Ink::Dim.paint(style.color, format!("{:INDENT$}{line}", "").trim_end())).collect()
 }
 

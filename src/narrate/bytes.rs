@@ -268,6 +268,8 @@ pub(super) const fn title(protocol: Protocol) -> &'static str {
         Protocol::Udp => "UDP",
         Protocol::Http => "HTTP",
         Protocol::WebSocket => "WebSocket",
+        Protocol::Framing => "layerlab frame",
+        Protocol::Queue => "layerlab queue",
         Protocol::Sockets => "socket interface",
         Protocol::Data => "payload",
     }

@@ -1,5 +1,6 @@
 //! One JSON object a line. The schema is docs/json.md, field by field; a test holds the two together.
 
+mod queue;
 mod websocket;
 
 use super::sentence::{Narrator, Sentence};
@@ -214,6 +215,10 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
         What::WebSocket(seen) => {
             put(&mut o, "what", "websocket");
             websocket::fields(&mut o, seen);
+        }
+        What::Queue(seen) => {
+            put(&mut o, "what", "queue");
+            queue::fields(&mut o, seen);
         }
         What::WireSet(set) => {
             put(&mut o, "what", "wire_set");

@@ -81,7 +81,14 @@ pub const ROWS: &[Row] = &[
         Cite::rfc(9293, "3.9.1"),
         &[Protocol::Sockets],
     ),
-    row("Length prefix, queue", "~7", APPLICATION, "framing looks like layer 2", MODEL, &[]),
+    row(
+        "Length prefix, queue",
+        "~7",
+        APPLICATION,
+        "framing looks like layer 2",
+        MODEL,
+        &[Protocol::Framing, Protocol::Queue],
+    ),
     row(
         "TLS",
         "~5/6",

@@ -2,6 +2,7 @@
 //! forgotten is told as inferred, never as seen.
 
 use super::flows::Flows;
+use crate::model::queue::{Carrier, Queue};
 use crate::model::websocket::{Step, WebSocket};
 use crate::model::{ArpOperation, Call};
 use crate::model::{
@@ -172,6 +173,8 @@ pub(super) struct Memory {
     arp: Recent<IpAddr, Vec<FrameId>>,
     flows: Flows,
     websockets: Recent<(Option<u32>, Side), SaidSoFar>,
+    /// Of queues over TCP: the captured frame in which a side's last frame ended.
+    queues: Recent<(u32, Side), FrameId>,
 }
 
 /// What one side of a WebSocket connection has said so far.
@@ -192,6 +195,7 @@ impl Memory {
             arp: Recent::new(64),
             flows: Flows::new(LANDMARKS),
             websockets: Recent::new(LANDMARKS),
+            queues: Recent::new(LANDMARKS),
         }
     }
 
@@ -223,6 +227,11 @@ impl Memory {
                 }
             }
             What::WebSocket(seen) => self.learn_websocket(seen),
+            What::Queue(seen) => {
+                if let (Carrier::Tcp, Some(by)) = (seen.carrier, seen.carried) {
+                    self.queues.insert((by.stream, seen.sender), by.last);
+                }
+            }
             What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) => {}
         }
     }
@@ -240,6 +249,11 @@ impl Memory {
     /// What the sender of this step has said before.
     pub(super) fn said_so_far(&self, seen: &WebSocket) -> SaidSoFar {
         self.websockets.get((seen.carried.map(|c| c.stream), seen.sender)).copied().unwrap_or_default()
+    }
+
+    /// The captured frame in which the last frame of this step's sender ended.
+    pub(super) fn queue_said(&self, seen: &Queue) -> Option<FrameId> {
+        self.queues.get((seen.carried?.stream, seen.sender)).copied()
     }
 
     /// A call's effect on the network may come before it returns.

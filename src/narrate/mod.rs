@@ -33,7 +33,7 @@ mod timeline;
 mod verdict;
 pub mod why;
 
-pub use bits::websocket_bits;
+pub use bits::{queue_bits, websocket_bits};
 pub use bytes::{bytes, hexdump};
 pub use errno::{Reason, reason};
 pub use json::{Json, SCHEMA};

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod fixture;
 mod observed;
+mod queues;
 mod tales;
 mod webs;
 
@@ -60,6 +61,25 @@ fn a_websocket_conversation() {
 #[test]
 fn websocket_troubles() {
     insta::assert_snapshot!(timeline(&webs::troubles(), Style::default()));
+}
+
+#[test]
+fn a_conversation_of_a_queue() {
+    insta::assert_snapshot!(timeline(&queues::conversation(), Style { verbose: true, ..Style::default() }));
+}
+
+#[test]
+fn troubles_of_a_queue() {
+    insta::assert_snapshot!(timeline(&queues::troubles(), Style::default()));
+}
+
+#[test]
+fn a_frame_of_ours_bit_by_bit() {
+    let style = Style { ascii: true, ..Style::default() };
+    let wide = super::queue_bits(&queues::publish(2, b"a-1", b"hello"), &style);
+    let narrow = super::queue_bits(&queues::publish(2, b"", b""), &Style { width: 60, ..style });
+    assert!(wide.iter().all(|line| columns(line) <= 80) && narrow.iter().all(|line| columns(line) <= 60));
+    insta::assert_snapshot!(format!("{}\n\n{}", wide.join("\n"), narrow.join("\n")));
 }
 
 #[test]

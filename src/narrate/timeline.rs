@@ -1,11 +1,12 @@
 //! The merged timeline for a terminal: system calls, frames and ledger rows in time order.
 
-use super::bits::websocket_bits;
+use super::bits::{queue_bits, websocket_bits};
 use super::bytes::bytes;
 use super::heading::{self, TIME, WHO};
 use super::sentence::{Narrator, NoteKind, Sentence, tcp_info};
 use super::style::{Ink, Style, TcpInfoShow};
 use super::text::{NO_BREAK, columns, ms, pad, right, wrap};
+use crate::model::queue::Step as Frames;
 use crate::model::{
     Call, Cite, Document, Event, EventId, Evidence, Fate, Flow, Outcome, Place, Protocol, Run, Side, Sink,
     Standing, TcpInfo, TcpState, What,
@@ -93,6 +94,7 @@ impl<W: Write> Timeline<W> {
             What::Returned { result, .. } => result.is_err(),
             What::Wire(_) | What::WireSet(_) => true,
             What::WebSocket(seen) => seen.step.is_failure(),
+            What::Queue(seen) => seen.step.is_failure(),
             What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
         };
         // A call's own page in the manual has its name: the line says it already.
@@ -310,7 +312,7 @@ impl<W: Write> Timeline<W> {
                 }
                 self.print(&block)
             }
-            What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::WebSocket(_) => {
+            What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::WebSocket(_) | What::Queue(_) => {
                 if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }
@@ -330,6 +332,11 @@ impl<W: Write> Timeline<W> {
             (What::WebSocket(seen), _) => {
                 let frame = seen.step.frame();
                 block.after = frame.map_or_else(Vec::new, |frame| websocket_bits(frame, &self.style));
+            }
+            (What::Queue(seen), _) => {
+                if let Frames::Frame(frame) = &seen.step {
+                    block.after = queue_bits(frame, &self.style);
+                }
             }
             _ => {}
         }

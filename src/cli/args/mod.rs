@@ -47,7 +47,7 @@ pub(crate) enum Command {
     Wire(WireCommand),
     /// TCP beside UDP under loss: the same messages on the same seeded wire, and a scorecard
     Loss(Box<super::loss::LossArgs>),
-    /// A capture, explained: every frame, and the upgrades and WebSocket messages that TCP carries
+    /// A capture, explained: every frame, and the upgrades, WebSocket messages and queues that it carries
     #[command(
         after_help = "Captures of tcpdump, Wireshark and others too: pcapng or pcap, of Ethernet. A run's own capture \
         also says what the wire did."

@@ -191,6 +191,7 @@ pub(crate) fn listen_address(text: &str) -> Result<std::net::SocketAddr, String>
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum OnlyArg {
     Websocket,
+    Queue,
     Http,
     Tcp,
     Udp,
@@ -207,6 +208,7 @@ impl OnlyArg {
     pub(crate) const fn is(self, protocol: Protocol) -> bool {
         match self {
             OnlyArg::Websocket => matches!(protocol, Protocol::WebSocket),
+            OnlyArg::Queue => matches!(protocol, Protocol::Queue | Protocol::Framing),
             OnlyArg::Http => matches!(protocol, Protocol::Http),
             OnlyArg::Tcp => matches!(protocol, Protocol::Tcp),
             OnlyArg::Udp => matches!(protocol, Protocol::Udp),

@@ -74,6 +74,11 @@ impl Assembly {
         i64::try_from(self.taken).ok()?.checked_add(i64::from(distance))
     }
 
+    /// How much of the stream the other side acknowledges with `number`.
+    pub(super) fn up_to(&self, number: u32) -> Option<u64> {
+        self.offset(number).and_then(|offset| u64::try_from(offset).ok())
+    }
+
     /// Whether octets are awaited that stand before others.
     pub(super) fn has_gap(&self) -> bool {
         !self.ahead.is_empty()
@@ -109,6 +114,10 @@ impl Assembly {
         fin: bool,
         (frame, at): (FrameId, Time),
     ) -> Result<Option<Ready<'a>>, Lost> {
+        // A bare ACK brings nothing and awaits nothing.
+        if len == 0 && !fin {
+            return Ok(None);
+        }
         let Some(start) = self.offset(number) else { return Ok(None) };
         let end = start.saturating_add(len.into());
         if let (true, Ok(end)) = (fin, u64::try_from(end)) {

@@ -1,9 +1,9 @@
 //! Where no frame is seen: the octets that one side's send() took and recv() gave are the two streams.
 
-use super::watch::Watch;
+use super::reader::Reader;
+use super::what;
 use crate::dissect::recent::Recent;
-use crate::model::websocket::{Step, WebSocket};
-use crate::model::{Backend, Call, Event, EventId, Evidence, Heading, Place, Protocol, Returned, Side, What};
+use crate::model::{Backend, Call, Event, EventId, Evidence, Heading, Place, Returned, Side, What};
 
 /// Sockets that are watched at most.
 const SOCKETS_MAX: usize = 1024;
@@ -18,8 +18,8 @@ enum Socket {
     Fresh,
     /// Something else.
     Other,
-    /// An upgrade, perhaps; the part that the program plays in it.
-    Watched(Box<Watch>, Side),
+    /// Something that is read, perhaps; the part that the program plays in it.
+    Watched(Reader, Side),
 }
 
 /// The sockets of a run without frames.
@@ -66,29 +66,29 @@ impl Calls {
         let socket = self.sockets.obtain(key, |_| true, || Socket::Fresh);
         if let Socket::Fresh = socket {
             let part = if outward { Side::Client } else { Side::Server };
-            *socket = Socket::Watched(Box::new(Watch::new()), part);
+            *socket = Socket::Watched(Reader::new(true), part);
         }
-        let Socket::Watched(watch, part) = socket else { return Vec::new() };
+        let Socket::Watched(reader, part) = socket else { return Vec::new() };
         let sender = if outward { *part } else { part.other() };
         let mut found = Vec::new();
-        if !watch.feed(sender, octets, (None, event.at), &mut found) {
+        if !reader.feed(sender, octets, (None, event.at), &mut found) {
             *socket = Socket::Other;
         }
         let heading = Heading::Toward(if outward { side } else { side.other() }.outward());
-        let step = |(sender, at, step)| Event {
-            id: EventId(0),
-            cause: Some(event.id),
-            at: event.at,
-            place: event.place,
-            heading,
-            protocol: match step {
-                Step::Request(_) | Step::Response(_) => Protocol::Http,
-                _ => Protocol::WebSocket,
-            },
-            what: What::WebSocket(Box::new(WebSocket { sender, at, carried: None, step })),
-            bytes: None,
-            evidence: Evidence::Syscall,
-            cite: None,
+        let step = |(sender, at, told)| {
+            let (protocol, what) = what((sender, told), at, None, |_| None);
+            Event {
+                id: EventId(0),
+                cause: Some(event.id),
+                at: event.at,
+                place: event.place,
+                heading,
+                protocol,
+                what,
+                bytes: None,
+                evidence: Evidence::Syscall,
+                cite: None,
+            }
         };
         found.into_iter().map(step).collect()
     }

@@ -386,3 +386,5 @@ fn headings_follow_the_sender() {
     let back = Toward(Direction::ToClient);
     assert_eq!(headings, [Toward(Direction::ToServer), back, back]);
 }
+
+mod queues;

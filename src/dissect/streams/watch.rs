@@ -1,9 +1,13 @@
-//! One connection that may be an upgrade: what its octets show, as steps.
+//! One connection that may be an upgrade: what its octets show, as steps, and what its messages carry.
 
+use super::reader::{Found, Told};
+use crate::model::queue::Carrier;
 use crate::model::websocket::{Answered, Completes, Lost, Step};
 use crate::model::{FrameId, Side, Time};
 use crate::stack::l7_application::http1::{self, RequestHead};
-use crate::stack::l7_application::ws::{Limits, Observer, Rule, Seen, facts};
+use crate::stack::l7_application::queue;
+use crate::stack::l7_application::queue::observer::{is_frame, may_be_frame};
+use crate::stack::l7_application::ws::{Limits, Observer, Rule, Seen, Whole, facts};
 use std::collections::VecDeque;
 use std::ops::Range;
 
@@ -14,8 +18,8 @@ const PINGS: usize = 16;
 /// Octets of a message at most, inflated. It is a bound on memory, no rule: what is larger is not followed.
 const MESSAGE: u64 = 16 << 20;
 
-/// What was found, by whom it was sent, and where in its stream it lies.
-pub(super) type Found = (Side, Range<u64>, Step);
+/// The subprotocol whose messages are layerlab's frames (docs/protocols/queue.md).
+const QUEUE: &str = "layerlab.queue";
 
 /// A Ping, until its Pong.
 #[derive(Debug)]
@@ -29,6 +33,8 @@ struct Ping {
 #[derive(Debug)]
 pub(super) struct Watch {
     observer: Observer,
+    /// Where the messages are layerlab's frames, as agreed on or as the first one showed.
+    queue: Option<Box<queue::Observer>>,
     /// Where the answer lies.
     answer: Range<u64>,
     asked: bool,
@@ -42,7 +48,8 @@ impl Watch {
     pub(super) fn new() -> Watch {
         let limits = Limits { frame: u64::MAX >> 1, message: MESSAGE, fragments: u32::MAX };
         Watch {
-            observer: Observer::new(limits, http1::Limits::default(), SAMPLE),
+            observer: Observer::new(limits, http1::Limits::default(), SAMPLE).with_whole(may_be_frame),
+            queue: None,
             answer: 0..0,
             asked: false,
             open: false,
@@ -54,7 +61,7 @@ impl Watch {
 
     /// Octets of memory that it holds, roughly.
     pub(super) fn held(&self) -> usize {
-        size_of::<Watch>() + self.observer.held()
+        size_of::<Watch>() + self.observer.held() + self.queue.as_ref().map_or(0, |queue| queue.held())
     }
 
     /// The next octets of a side. `frame` and `at`: what brought them. Gives whether it is still worth looking: not where
@@ -75,42 +82,71 @@ impl Watch {
                         return false;
                     }
                     self.asked = true;
-                    (Side::Client, at, Step::Request(facts::request(&head)))
+                    (Side::Client, at, Told::WebSocket(Step::Request(facts::request(&head))))
                 }
                 // An answer to nothing that was seen whole.
                 Seen::Response { .. } if !self.asked => return false,
                 Seen::Response { at, head, steps } => {
                     self.answer = at.clone();
-                    (Side::Server, at, Step::Response(facts::response(&head, steps.as_ref())))
+                    (
+                        Side::Server,
+                        at,
+                        Told::WebSocket(Step::Response(facts::response(&head, steps.as_ref()))),
+                    )
                 }
                 Seen::Opened(agreed) => {
                     self.open = true;
-                    (Side::Server, self.answer.clone(), Step::Opened(facts::opened(&agreed)))
+                    if agreed.subprotocol.as_deref() == Some(QUEUE) {
+                        self.queue = Some(Box::new(queue::Observer::new(true, true)));
+                    }
+                    let step = Step::Opened(facts::opened(&agreed));
+                    (Side::Server, self.answer.clone(), Told::WebSocket(step))
                 }
                 Seen::Refused(refusal) => {
                     // Before anybody asked for an upgrade, it says only that this is something else.
                     if self.asked {
                         let answer = self.answer.clone();
-                        found.push((Side::Server, answer, Step::Refused(facts::refused(&refusal))));
+                        let step = Step::Refused(facts::refused(&refusal));
+                        found.push((Side::Server, answer, Told::WebSocket(step)));
                     }
                     return false;
                 }
-                Seen::Frame { sender, at: place, header, payload, completes } => {
+                Seen::Frame { sender, at: place, header, payload, mut completes } => {
+                    let carried = self.carried(sender, &place, &mut completes, (frame, at));
                     let mut frame_facts = facts::frame(&header, payload, completes.as_ref());
                     self.pair(sender, &mut frame_facts, frame, at);
-                    (sender, place, Step::Frame(frame_facts))
+                    found.push((sender, place, Told::WebSocket(Step::Frame(frame_facts))));
+                    found.extend(carried);
+                    continue;
                 }
                 Seen::Fault { at, head, fault } => {
                     let step = match fault.rule {
                         Rule::MessageTooLarge { limit } => Step::Lost(Lost::TooMuch { limit }),
                         _ => facts::fault(&fault, &head),
                     };
-                    (fault.blame, at, step)
+                    (fault.blame, at, Told::WebSocket(step))
                 }
             };
             found.push(one);
         }
         true
+    }
+
+    /// Reads the frame of layerlab's that a message is, and cuts the message to its sample.
+    fn carried(
+        &mut self,
+        sender: Side,
+        place: &Range<u64>,
+        completes: &mut Option<Whole>,
+        (frame, at): (Option<FrameId>, Time),
+    ) -> Option<Found> {
+        let Some(Whole::Message { payload, .. }) = completes else { return None };
+        if self.queue.is_none() && is_frame(payload) {
+            self.queue = Some(Box::new(queue::Observer::new(true, true)));
+        }
+        let seen = self.queue.as_mut()?.datagram(sender, payload, place.clone(), (at, frame));
+        payload.truncate(SAMPLE);
+        Some((sender, place.clone(), Told::Queue(Box::new(seen), Carrier::WebSocket)))
     }
 
     /// Finds what a Pong or a Close answers.
@@ -149,6 +185,18 @@ impl Watch {
     /// Whether an upgrade was asked for.
     pub(super) const fn is_upgrade(&self) -> bool {
         self.asked
+    }
+
+    /// Whether its messages are a queue's.
+    pub(super) const fn is_queue(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// A side can't be followed any further.
+    pub(super) fn lose(&mut self, side: Side) {
+        if let Some(queue) = &mut self.queue {
+            queue.lose(side);
+        }
     }
 
     /// Whether both sides agreed on it.

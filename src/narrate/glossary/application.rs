@@ -1,13 +1,12 @@
-//! What runs on top: HTTP, WebSocket, Engine.IO, Socket.IO, queues, AMQP.
+//! What runs on top: HTTP, WebSocket, Engine.IO, Socket.IO, framing.
 
-use super::Layer::{At, None, Of};
+use super::Layer::{At, Of};
 use super::{Entry, entry};
 use crate::model::{Cite, Protocol};
 
 const APP: super::Layer = At("7", "Application");
 const ENGINE: Cite = Cite::named("Engine.IO protocol v4", "");
 const SOCKET_IO: Cite = Cite::named("Socket.IO documentation v4", "");
-const AMQP: Cite = Cite::named("AMQP 0-9-1 specification", "");
 
 /// The web's protocols.
 pub(super) const WEB: &[Entry] = &[
@@ -259,118 +258,5 @@ pub(super) const WEB: &[Entry] = &[
         "TCP could do it.",
         "TCP keeps no edges. A wrong length loses the place for good, so a sane receiver caps it.",
         Cite::rfc(9293, "2.2"),
-    ),
-];
-
-/// Queues and promises.
-pub(super) const QUEUES: &[Entry] = &[
-    entry(
-        "message queue",
-        &["queue", "broker", "message broker"],
-        At("~7", "Application"),
-        "A program that keeps messages between those who send and those who work on them.",
-        "It solves every loss.",
-        "It does so with acknowledgments, with de-duplication, and within its bounds of memory and disk.",
-        AMQP,
-    ),
-    entry(
-        "producer",
-        &["publisher", "sender"],
-        None("a role of a program"),
-        "The program that gives messages to a queue or an exchange.",
-        "It knows who gets them.",
-        "It knows the exchange or the queue. Who consumes, it does not see.",
-        AMQP,
-    ),
-    entry(
-        "consumer",
-        &["subscriber", "worker"],
-        None("a role of a program"),
-        "The program that takes messages and acknowledges them.",
-        "What it has received is done.",
-        "It is done when it is acknowledged; before that the queue may give it to another.",
-        AMQP,
-    ),
-    entry(
-        "exchange",
-        &["binding", "fanout", "direct exchange", "topic exchange"],
-        APP,
-        "In AMQP the place that messages are published to; its bindings say which queues get a copy.",
-        "It stores messages.",
-        "It keeps none. What is published before a queue is bound is lost.",
-        AMQP,
-    ),
-    entry(
-        "prefetch",
-        &["basic.qos", "prefetch count", "qos"],
-        APP,
-        "How many unacknowledged messages a consumer may hold at once.",
-        "Round robin is fair.",
-        "Round robin counts messages, not work. With a prefetch of 1 a slow worker gets fewer.",
-        AMQP,
-    ),
-    entry(
-        "AMQP",
-        &["amqp 0-9-1", "rabbitmq"],
-        APP,
-        "A queue's protocol: connections with channels, made of frames that end in the octet 0xCE.",
-        "Its frames are network frames; its acks are TCP's.",
-        "Frames and channels redo on layer 7 what layer 4 does below. A TCP ACK says nothing of a message's work.",
-        AMQP,
-    ),
-    entry(
-        "redelivered",
-        &["redelivery", "requeue"],
-        APP,
-        "A mark on a message that was given out before and never acknowledged.",
-        "It was certainly worked on before.",
-        "Perhaps, in part or in whole, and only the acknowledgment was lost: nobody can tell.",
-        AMQP,
-    ),
-    entry(
-        "at-most-once",
-        &["fire and forget"],
-        APP,
-        "Send, and never repeat: a message arrives once or not at all.",
-        "It is no guarantee.",
-        "It guarantees that nothing is done twice. Socket.IO works so unless told otherwise.",
-        Cite::named("Socket.IO documentation: delivery guarantees", ""),
-    ),
-    entry(
-        "at-least-once",
-        &["retry until ack"],
-        APP,
-        "Repeat until an acknowledgment comes: a message arrives once or more.",
-        "Twice means a bug.",
-        "When the ack is lost, not the message, a second delivery is the promise being kept.",
-        Cite::named("Socket.IO documentation: delivery guarantees", ""),
-    ),
-    entry(
-        "exactly-once",
-        &["exactly once delivery"],
-        APP,
-        "An effect that happens once, though deliveries may repeat.",
-        "A good queue delivers exactly once.",
-        "No delivery over a network that loses can be. At-least-once and a receiver that knows what it has done give \
-         the effect.",
-        Cite::named("Saltzer, Reed, Clark 1984", ""),
-    ),
-    entry(
-        "idempotency",
-        &["idempotent", "de-duplication"],
-        APP,
-        "Doing it twice has the effect of doing it once; a message's id makes that possible.",
-        "TCP already removes duplicates.",
-        "TCP removes its own. A message that the program sends again has new sequence numbers.",
-        Cite::rfc(9110, "9.2.2"),
-    ),
-    entry(
-        "offset",
-        &["replay", "last event id", "retention"],
-        APP,
-        "A reader's place in a log: \"I have everything up to here\".",
-        "It is an acknowledgment of each message.",
-        "One number stands for all before it, as TCP's does. It helps only as long as the log keeps what follows.",
-        Cite::named("Socket.IO documentation: delivery guarantees", ""),
     ),
 ];

@@ -5,6 +5,7 @@ mod application;
 mod interface;
 mod internet;
 mod misconceptions;
+mod queues;
 mod tcp;
 mod words;
 
@@ -85,7 +86,7 @@ const SUBJECTS: [(&str, &[&[Entry]]); 5] = [
     ("Below transport, UDP and the wire", &[internet::LINK, internet::IP, internet::WIRE]),
     ("TCP", &[tcp::BASICS, tcp::RECOVERY, tcp::STATES]),
     ("The socket interface and its errors", &[interface::CALLS, interface::ERRORS]),
-    ("Applications", &[application::WEB, application::QUEUES]),
+    ("Applications", &[application::WEB, queues::QUEUES]),
 ];
 
 /// Every entry, subject by subject.

@@ -171,9 +171,9 @@ pub(super) const UNITS: &[Entry] = &[
     entry(
         "ack",
         &["acknowledgment", "acknowledgement"],
-        At("4 (TCP), 7 (Socket.IO, AMQP)", "Transport, Application"),
+        At("4 (TCP), 7 (Socket.IO, queues)", "Transport, Application"),
         "\"I have it\": one word for three promises. TCP: these octets are in my kernel. Socket.IO: my handler answered. \
-         AMQP: I am done with this message.",
+         A queue: I am done with this message.",
         "A TCP ACK says that the program got the data.",
         "TCP's ACK comes from the kernel: the program may never read what was acknowledged.",
         Cite::rfc(9293, "3.4"),

@@ -2,7 +2,7 @@
 
 use super::{Any, Object, json, nanos, put, put_some};
 use crate::model::websocket::{
-    Broken, Close, Completes, Frame, Lost, Message, Opened, Response, Step, WebSocket,
+    Broken, Carried, Close, Completes, Frame, Lost, Message, Opened, Response, Step, WebSocket,
 };
 use std::fmt::Write as _;
 
@@ -40,15 +40,8 @@ pub(super) fn fields(o: &mut Object, seen: &WebSocket) {
     put(o, "sender", seen.sender.name());
     put(o, "offset", seen.at.start);
     put(o, "length", seen.at.end - seen.at.start);
-    if let Some(carried) = &seen.carried {
-        put(o, "tcp.stream", carried.stream);
-        put(o, "ends", carried.ends.map(|end| end.to_string()).to_vec());
-        put(o, "first_frame", carried.first.0);
-        put(o, "last_frame", carried.last.0);
-        put(o, "segments", carried.segments);
-        if let Some((since, waited)) = carried.held {
-            put(o, "held", json!({"since": since.0, "waited_ns": nanos(waited)}));
-        }
+    if let Some(by) = &seen.carried {
+        carried(o, by);
     }
     match &seen.step {
         Step::Request(head) => {
@@ -73,6 +66,18 @@ pub(super) fn fields(o: &mut Object, seen: &WebSocket) {
             put(o, "reset", *reset);
             put(o, "clean", *clean);
         }
+    }
+}
+
+/// How octets came.
+pub(super) fn carried(o: &mut Object, by: &Carried) {
+    put(o, "tcp.stream", by.stream);
+    put(o, "ends", by.ends.map(|end| end.to_string()).to_vec());
+    put(o, "first_frame", by.first.0);
+    put(o, "last_frame", by.last.0);
+    put(o, "segments", by.segments);
+    if let Some((since, waited)) = by.held {
+        put(o, "held", json!({"since": since.0, "waited_ns": nanos(waited)}));
     }
 }
 
@@ -180,7 +185,7 @@ fn close_fields(o: &mut Object, close: &Close) {
     put(o, "answers_close", close.answers);
 }
 
-fn lost(why: &Lost) -> Any {
+pub(super) fn lost(why: &Lost) -> Any {
     match why {
         Lost::NotCaptured { octets } => json!({"why": "not_captured", "octets": octets}),
         Lost::NeverCame { octets, behind } => {

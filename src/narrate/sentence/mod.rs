@@ -3,6 +3,7 @@
 mod call;
 mod fate;
 mod frame;
+mod queue;
 mod websocket;
 
 use super::memory::Memory;
@@ -148,6 +149,7 @@ impl Narrator {
             What::WireSet(set) => draft.wire_set(set),
             What::Connections(left) => draft.connections(left),
             What::WebSocket(seen) => websocket::step(&mut draft, seen),
+            What::Queue(seen) => queue::step(&mut draft, seen),
         };
         // What is not shown must not use up what is said only once.
         let plain = match &event.what {
@@ -301,6 +303,14 @@ impl Draft<'_> {
             Protocol::WebSocket => (
                 "blind websocket",
                 "WebSocket sees its own frames and messages; it cannot see segments or loss",
+            ),
+            Protocol::Framing => (
+                "blind framing",
+                "a frame's checksums find damage, not malice: whoever alters it computes them anew",
+            ),
+            Protocol::Queue => (
+                "blind queue",
+                "a queue sees messages and their ACKs; it cannot see whether the work behind an ACK was done",
             ),
             Protocol::Sockets => {
                 ("blind api", "a program sees octets and errors; it cannot see segments, ACKs or repeats")

@@ -26,7 +26,21 @@ pub(super) fn step(draft: &mut Draft<'_>, seen: &WebSocket) -> String {
         Step::Lost(why) => lost(draft, seen.sender, why),
         Step::Ended { reset, clean } => ended(draft, seen.sender, *reset, *clean),
     };
-    if let Some((since, waited)) = seen.carried.and_then(|c| c.held) {
+    let route = route(draft, seen.sender, seen.carried.as_ref());
+    if let Some(Carried { segments: segments @ 2.., .. }) = seen.carried {
+        draft.once(
+            "websocket spread",
+            NoteKind::Meaning,
+            Some(Cite::rfc(9293, "2.2")),
+            &format!("in {segments} segments: where TCP cuts the stream means nothing to what it carries"),
+        );
+    }
+    format!("{route} {body}")
+}
+
+/// The frames that carried something, and which way: with a note where TCP had held it back.
+pub(super) fn route(draft: &mut Draft<'_>, sender: Side, carried: Option<&Carried>) -> String {
+    if let Some((since, waited)) = carried.and_then(|c| c.held) {
         draft.note(
             NoteKind::Why,
             Evidence::Frame,
@@ -38,23 +52,11 @@ pub(super) fn step(draft: &mut Draft<'_>, seen: &WebSocket) -> String {
         );
     }
     let arrow = draft.glyphs.arrow;
-    let route = format!("{}{arrow}{}", seen.sender.name(), seen.sender.other().name());
-    match &seen.carried {
-        Some(Carried { first, last, segments, .. }) => {
-            let frames = if *segments < 2 { last.to_string() } else { format!("{first}..{last}") };
-            if *segments > 1 {
-                draft.once(
-                    "websocket spread",
-                    NoteKind::Meaning,
-                    Some(Cite::rfc(9293, "2.2")),
-                    &format!(
-                        "in {segments} segments: where TCP cuts the stream means nothing to what it carries"
-                    ),
-                );
-            }
-            format!("{frames} {route} {body}")
-        }
-        None => format!("{route} {body}"),
+    let route = format!("{}{arrow}{}", sender.name(), sender.other().name());
+    match carried {
+        Some(Carried { last, segments: 0 | 1, .. }) => format!("{last} {route}"),
+        Some(Carried { first, last, .. }) => format!("{first}..{last} {route}"),
+        None => route,
     }
 }
 
@@ -223,7 +225,7 @@ fn websocket_frame(draft: &mut Draft<'_>, seen: &WebSocket, frame: &Frame) -> St
 }
 
 /// The beginning of a payload: text as it reads, else the first octets in hexadecimal.
-fn sample(octets: &[u8], text: bool, ascii: bool) -> String {
+pub(super) fn sample(octets: &[u8], text: bool, ascii: bool) -> String {
     if text {
         return preview(octets, SHOWN, ascii);
     }
@@ -314,6 +316,12 @@ fn fault(draft: &mut Draft<'_>, broken: &Broken, close_code: u16, frame: Option<
 }
 
 fn lost(draft: &mut Draft<'_>, sender: Side, why: &Lost) -> String {
+    lost_note(draft, why);
+    format!("WebSocket: what the {} sends can't be followed from here on", sender.name())
+}
+
+/// Why octets can't be followed.
+pub(super) fn lost_note(draft: &mut Draft<'_>, why: &Lost) {
     let text = match why {
         Lost::NotCaptured { octets } => format!(
             "{} that the other side acknowledged are in no frame here: the capture lost them",
@@ -332,7 +340,6 @@ fn lost(draft: &mut Draft<'_>, sender: Side, why: &Lost) -> String {
         }
     };
     draft.note(NoteKind::Why, Evidence::Frame, None, text);
-    format!("WebSocket: what the {} sends can't be followed from here on", sender.name())
 }
 
 fn ended(draft: &mut Draft<'_>, sender: Side, reset: bool, clean: bool) -> String {

@@ -1,6 +1,6 @@
 //! Any event at all, hostile ones included.
 
-use super::{fixture, tales, webs};
+use super::{fixture, queues, tales, webs};
 use crate::model::*;
 use proptest::collection::vec;
 use proptest::option;
@@ -348,6 +348,72 @@ fn websocket() -> BoxedStrategy<What> {
         .boxed()
 }
 
+/// A step of a queue, with numbers and words of whoever may be at the other end.
+fn queue() -> BoxedStrategy<What> {
+    use crate::model::queue::{Carrier, Queue, Rest, Said, Step};
+    let steps: Vec<Queue> = queues::everything()
+        .into_iter()
+        .filter_map(|event| match event.what {
+            What::Queue(seen) => Some(*seen),
+            _ => None,
+        })
+        .collect();
+    let hostile = (".{0,60}", vec(any::<u8>(), 0..300), any::<u64>(), any::<u32>(), any::<u8>());
+    let carrier = prop_oneof![Just(Carrier::Tcp), Just(Carrier::Udp), Just(Carrier::WebSocket)];
+    (0..steps.len(), carrier, any::<bool>(), hostile, option::of((frame_id(), duration())))
+        .prop_map(move |(n, carrier, client, (text, octets, long, word, octet), held)| {
+            let mut seen = steps[n].clone();
+            let rest = Rest { len: long, sample: octets.clone() };
+            match &mut seen.step {
+                Step::Frame(frame) => {
+                    (frame.length, frame.header_checksum) = (word, word);
+                    if let Some(follows) = &mut frame.follows {
+                        (follows.count, follows.after) = (long, Duration::from_nanos(long));
+                        follows.frame = follows.frame.filter(|_| client);
+                    }
+                    match &mut frame.said {
+                        Said::Hello { client, token } => (*client, *token) = (text.clone(), text),
+                        Said::Welcome { server, max_payload, idle_ms } => {
+                            (*server, *max_payload, *idle_ms) = (text, word, word);
+                        }
+                        Said::Declare(d) => {
+                            (d.queue, d.dead_letter, d.kind, d.policy) = (text.clone(), text, octet, octet);
+                            (d.max_messages, d.max_bytes, d.max_deliveries) = (long, long, word);
+                        }
+                        Said::Publish { seq, queue, id, body } => {
+                            (*seq, *queue, *id, *body) = (long, text, octets, rest);
+                        }
+                        Said::Subscribe { queue, prefetch, mode, from, offset, .. } => {
+                            (*queue, *prefetch, *mode, *from, *offset) = (text, word, octet, octet, long);
+                        }
+                        Said::Close { code, reason, .. } => (*code, *reason) = (word as u16, rest),
+                        Said::Refused { what, what_name, number, reason, .. } => {
+                            (*what, *what_name, *number, *reason) = (octet, "", long, rest);
+                        }
+                        Said::Deliver { offset, deliveries, id, body, .. } => {
+                            (*offset, *deliveries, *id, *body) = (long, word, octets, rest);
+                        }
+                        Said::Report { json, .. } => *json = rest,
+                        Said::Confirm { first, last } => (*first, *last) = (long, word.into()),
+                        Said::Done { request, value } => (*request, *value) = (word, long),
+                        Said::Delete { queue, .. } | Said::Purge { queue, .. } => *queue = text,
+                        _ => {}
+                    }
+                }
+                Step::Fault(fault) => (fault.rule, fault.code) = (text, word as u16),
+                Step::Lost(_) => {}
+                Step::Ended { unconfirmed, unacked, .. } => (*unconfirmed, *unacked) = (long, long),
+            }
+            if let Some(carried) = &mut seen.carried {
+                carried.held = held;
+            }
+            seen.carrier = carrier;
+            seen.sender = if client { Side::Client } else { Side::Server };
+            What::Queue(Box::new(seen))
+        })
+        .boxed()
+}
+
 fn what() -> BoxedStrategy<What> {
     let fd = || option::of(0i32..6);
     let seen = (frame_id(), direction(), any::<u32>(), any::<[u8; 6]>(), any::<bool>(), packet()).prop_map(
@@ -369,6 +435,7 @@ fn what() -> BoxedStrategy<What> {
         3 => row,
         1 => prop_oneof![Just(WireChange::Cut), Just(WireChange::Restored)].prop_map(What::Wire),
         2 => websocket(),
+        2 => queue(),
         1 => (".{0,40}", ".{0,40}", option::of(".{0,40}"))
             .prop_map(|(words, wire, refused)| What::WireSet(Box::new(WireSet { words, wire, refused }))),
     ]

@@ -62,13 +62,14 @@ impl Tale {
         let id = EventId(self.events.len() as u64 + 1);
         let evidence = match &what {
             What::Called { .. } | What::Returned { .. } | What::Connections(_) => Evidence::Syscall,
-            What::Frame(_) | What::WebSocket(_) => Evidence::Frame,
+            What::Frame(_) | What::WebSocket(_) | What::Queue(_) => Evidence::Frame,
             What::Fate(_) | What::Wire(_) | What::WireSet(_) => Evidence::Ledger,
         };
         let heading = match &what {
             What::Frame(s) => Heading::Toward(s.direction),
             What::Fate(r) => Heading::Toward(r.direction),
             What::WebSocket(w) => Heading::Toward(w.sender.outward()),
+            What::Queue(q) => Heading::Toward(q.sender.outward()),
             _ => Heading::Local,
         };
         let at = Time::from_micros(us);

@@ -1,17 +1,22 @@
 //! A message queue: publishers hand messages to a server, which keeps them until consumers have acknowledged them.
 //! Specified in docs/protocols/queue.md.
 //!
-//! [`Message`] is what both ends say, one in each frame of [`framing`](super::framing).
-//! [`engine`] is the queues themselves, for any face; [`access`] says who may do what with them.
+//! [`Message`] is what both ends say, one in each frame of [`framing`](super::framing); [`engine`] is the queues themselves,
+//! for any face; [`access`] says who may do what with them; [`Observer`] reads both ends from outside.
 
 pub mod access;
 mod code;
+mod dialogue;
 pub mod engine;
+pub mod facts;
 mod fields;
 pub mod message;
+pub mod observer;
+mod recall;
 
 pub use code::Code;
 pub use message::{Declare, Malformed, Message};
+pub use observer::{Observer, Seen};
 
 #[cfg(test)]
 mod tests;

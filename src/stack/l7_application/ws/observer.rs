@@ -72,7 +72,7 @@ pub enum Whole {
         frames: u32,
         /// Its octets on the wire, where it was compressed.
         compressed: Option<u64>,
-        /// Its beginning.
+        /// Its beginning; all of it where [`Observer::with_whole`] asks for that.
         payload: Vec<u8>,
     },
     /// A Close: the code and the reason, unless the body was empty.
@@ -130,12 +130,20 @@ enum Phase {
     Over,
 }
 
+/// How much of a payload is told.
+#[derive(Clone, Copy, Debug)]
+struct Told {
+    sample: usize,
+    /// Which messages are told whole.
+    whole: fn(&[u8]) -> bool,
+}
+
 /// One connection from its first octet, both directions. Holds no more than the limits allow.
 #[derive(Debug)]
 pub struct Observer {
     limits: Limits,
     http: http1::Limits,
-    sample: usize,
+    told: Told,
     dialogue: Dialogue,
     phase: Phase,
     /// Octets of each side's stream that were taken.
@@ -147,7 +155,15 @@ impl Observer {
     pub fn new(limits: Limits, http: http1::Limits, sample: usize) -> Observer {
         let (request, answer) = (HeadDecoder::new(http), HeadDecoder::new(http));
         let phase = Phase::Shaking(Box::new(Shaking { request, asked: None, answer, early: Vec::new() }));
-        Observer { limits, http, sample, dialogue: Dialogue::new(), phase, taken: [0; 2] }
+        let told = Told { sample, whole: |_| false };
+        Observer { limits, http, told, dialogue: Dialogue::new(), phase, taken: [0; 2] }
+    }
+
+    /// Tells messages whole of which `whole` says yes.
+    #[must_use]
+    pub fn with_whole(mut self, whole: fn(&[u8]) -> bool) -> Observer {
+        self.told.whole = whole;
+        self
     }
 
     /// Where both sides stand.
@@ -259,7 +275,7 @@ impl Observer {
         }
         let from = self.taken[sender as usize];
         self.taken[sender as usize] += octets.len() as u64;
-        if let Err(fault) = half.read(sender, octets, self.sample, &mut self.dialogue, tell) {
+        if let Err(fault) = half.read(sender, octets, self.told, &mut self.dialogue, tell) {
             half.deaf = true;
             half.keep_head(octets, from);
             let at = half.frame_at..self.taken[sender as usize];
@@ -275,7 +291,7 @@ impl Half {
         &mut self,
         sender: Side,
         octets: &[u8],
-        sample: usize,
+        told: Told,
         dialogue: &mut Dialogue,
         tell: &mut impl FnMut(Seen),
     ) -> Result<(), Fault> {
@@ -287,7 +303,7 @@ impl Half {
                 dialogue.frame(sender, &header)?;
                 self.tally.count(&header);
             }
-            let room = sample.saturating_sub(self.sample.len()).min(piece.payload().len());
+            let room = told.sample.saturating_sub(self.sample.len()).min(piece.payload().len());
             self.sample.extend_from_slice(&piece.payload()[..room]);
             let unit = self.assembler.push(piece).map_err(|rule| Fault { blame: sender, rule })?;
             let Tally { frames, octets, compressed } = self.tally;
@@ -297,7 +313,10 @@ impl Half {
                     len: message.payload().len() as u64,
                     frames,
                     compressed: compressed.then_some(octets),
-                    payload: message.payload()[..sample.min(message.payload().len())].to_vec(),
+                    payload: match message.payload() {
+                        payload if (told.whole)(payload) => payload.to_vec(),
+                        payload => payload[..told.sample.min(payload.len())].to_vec(),
+                    },
                 }),
                 Some(Unit::Close(close)) => {
                     Some(Whole::Close(close.map(|(code, reason)| (code, reason.to_owned()))))

@@ -1,0 +1,133 @@
+//! Captures of layerlab's queue between two scripts made from the specification, read and explained: against what tshark
+//! says of them with docs/wireshark/layerlab.lua.
+//!
+//! `tests/data/queue/record` made the captures and tshark's tables.
+
+use layerlab::capture::Reader;
+use layerlab::dissect::{Tell, read};
+use layerlab::model::queue::{Carrier, Illegal, Queue, Relation, Step};
+use layerlab::model::{Event, Flow, Side, Sink, What};
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+#[derive(Default)]
+struct Ear(Vec<Queue>);
+
+impl Sink for Ear {
+    fn event(&mut self, event: &Event) -> io::Result<Flow> {
+        if let What::Queue(seen) = &event.what {
+            self.0.push((**seen).clone());
+        }
+        Ok(Flow::Continue)
+    }
+}
+
+fn steps(name: &str) -> Vec<Queue> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/queue").join(name);
+    let mut tell = Tell::new(Ear::default());
+    read(&mut Reader::new(File::open(path).unwrap()).unwrap(), &mut tell).unwrap();
+    tell.into_inner().0
+}
+
+fn name(seen: &Queue) -> &'static str {
+    match &seen.step {
+        Step::Frame(frame) => frame.name,
+        Step::Fault(_) => "(fault)",
+        Step::Lost(_) => "(lost)",
+        Step::Ended { .. } => "(ended)",
+    }
+}
+
+const TALK: &str = "HELLO WELCOME DECLARE DECLARE DONE DONE PUBLISH PUBLISH PUBLISH CONFIRM PUBLISH DUPLICATE CONFIRM \
+                    PUBLISH REFUSED SUBSCRIBE DONE DELIVER DELIVER NACK DELIVER ACK INSPECT REPORT PING PONG PUBLISH \
+                    CONFIRM DELIVER UNSUBSCRIBE SUBSCRIBE DONE PURGE DELETE DONE DONE CLOSE CLOSE (ended)";
+
+#[test]
+fn a_conversation_is_told_frame_by_frame_whatever_was_lost() {
+    for capture in ["talk.pcapng", "lost.pcapng"] {
+        let seen = steps(capture);
+        assert_eq!(seen.iter().map(name).collect::<Vec<_>>().join(" "), TALK, "{capture}");
+        assert!(seen.iter().all(|seen| !seen.step.is_failure()), "{capture}");
+        let clean = Step::Ended { reset: false, closed: true, unconfirmed: 0, unacked: 0 };
+        assert_eq!(seen.last().map(|seen| &seen.step), Some(&clean), "{capture}");
+        let ends = seen.iter().filter(|seen| seen.sender == Side::Client).map(|seen| seen.at.clone());
+        let frames: Vec<_> = ends.filter(|at| !at.is_empty()).collect();
+        assert!(frames.windows(2).all(|two| two[0].end == two[1].start), "one frame behind the other");
+    }
+    let held = |capture: &str| {
+        steps(capture).iter().filter(|seen| seen.carried.is_some_and(|by| by.held.is_some())).count()
+    };
+    assert_eq!(held("talk.pcapng"), 0);
+    assert!(held("lost.pcapng") > 0, "a lost segment holds back what stands behind it");
+}
+
+#[test]
+fn what_answers_what_is_found() {
+    let seen = steps("talk.pcapng");
+    let follows = |name: &str, nth: usize| {
+        let of = seen.iter().filter_map(|seen| match &seen.step {
+            Step::Frame(frame) if frame.name == name => Some(frame.follows),
+            _ => None,
+        });
+        of.collect::<Vec<_>>()[nth]
+    };
+    let confirm = follows("CONFIRM", 0).unwrap();
+    assert_eq!((confirm.relation, confirm.name, confirm.count), (Relation::Answers, "PUBLISH", 2));
+    assert!(confirm.frame.is_some() && confirm.tcp_ack > confirm.frame);
+    assert_eq!(follows("DELIVER", 0), None);
+    let again = follows("DELIVER", 2).unwrap();
+    assert_eq!((again.relation, again.name), (Relation::Repeats, "DELIVER"));
+    let ack = follows("ACK", 0).unwrap();
+    assert_eq!((ack.relation, ack.count), (Relation::Settles, 2));
+}
+
+#[test]
+fn who_breaks_a_rule_is_named() {
+    let seen = steps("faults.pcapng");
+    let broken: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match &seen.step {
+            Step::Frame(frame) => frame.illegal.map(|rule| (seen.sender, rule)),
+            _ => None,
+        })
+        .collect();
+    use Side::{Client, Server};
+    let expected = [
+        (Client, Illegal::BeforeOpening),
+        (Server, Illegal::NeverAsked),
+        (Server, Illegal::OverPrefetch { unacked: 2, prefetch: 1 }),
+        (Server, Illegal::NotSubscribed),
+        (Client, Illegal::NeverDelivered),
+        (Client, Illegal::SettledBefore),
+        (Client, Illegal::NotUpwards { last: 1 }),
+        (Server, Illegal::NeverAsked),
+        (Client, Illegal::WrongSide),
+        (Server, Illegal::NeverAsked),
+    ];
+    assert_eq!(broken, expected);
+    let faults: Vec<_> = seen
+        .iter()
+        .filter_map(|seen| match &seen.step {
+            Step::Fault(fault) => Some((seen.sender, fault.code, fault.goes_on)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(faults, [(Client, 11, true), (Client, 11, true), (Client, 10, false)]);
+    assert_eq!(seen.last().map(name), Some("(ended)"));
+}
+
+#[test]
+fn datagrams_are_told_and_what_the_wire_dropped_is_not() {
+    let seen = steps("udp.pcapng");
+    assert!(seen.iter().all(|seen| seen.carrier == Carrier::Udp));
+    let names: Vec<_> = seen.iter().map(name).collect();
+    assert!(
+        names
+            .join(" ")
+            .starts_with("HELLO WELCOME DECLARE DECLARE DONE DONE PUBLISH PUBLISH PUBLISH CONFIRM")
+    );
+    assert_eq!(names.last(), Some(&"(fault)"), "what is no frame is its sender's fault");
+    let legal = |seen: &&Queue| matches!(&seen.step, Step::Frame(frame) if frame.illegal.is_some());
+    assert_eq!(seen.iter().filter(legal).count(), 0);
+}
