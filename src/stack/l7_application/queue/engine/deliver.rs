@@ -147,39 +147,50 @@ impl Engine {
         self.come_back(consumer);
     }
 
-    /// A consumer in no list goes to the end of the idle ones, if it may have messages.
+    /// A consumer that may have messages, and was in no list, goes to the end of one.
     #[inline]
     pub(super) fn come_back(&mut self, consumer: ConsumerId) {
         let Some(c) = self.consumers.get_mut(consumer.0) else { return };
-        let queue = c.queue;
-        if c.place == Place::Away && !c.paused && c.has_credit() {
-            c.place = Place::Idle;
-            if let Some(q) = self.queues.get_mut(queue.0) {
+        let Some(q) = self.queues.get_mut(c.queue.0) else { return };
+        let able = !c.paused && c.has_credit();
+        if !q.is_topic() {
+            if able && c.place == Place::Away {
+                c.place = Place::Idle;
                 q.idle.push_back(consumer);
             }
+            let queue = c.queue;
+            return self.call(queue);
         }
-        self.call(queue);
+        let waits = able && c.cursor.may_have(&q.held);
+        match c.place {
+            // It had read all, and has handed something back.
+            Place::Idle if waits => q.idle.retain(|other| *other != consumer),
+            Place::Away if waits => {}
+            Place::Away if able => {
+                c.place = Place::Idle;
+                return q.idle.push_back(consumer);
+            }
+            _ => return,
+        }
+        c.place = Place::Called;
+        q.called += 1;
+        self.ready.push_back(consumer);
     }
 
-    /// Calls idle consumers: of a work queue as many as there are messages, of a topic those that have not read all.
+    /// There are messages: calls idle consumers, of a work queue as many as there are messages, of a topic all.
     #[inline]
     pub(super) fn call(&mut self, queue: QueueId) {
         let Some(q) = self.queues.get_mut(queue.0) else { return };
         let topic = q.is_topic();
-        for _ in 0..q.idle.len() {
-            if !topic && q.called >= q.ready().messages {
-                break;
-            }
+        while topic || q.called < q.ready().messages {
             let Some(id) = q.idle.pop_front() else { break };
             let Some(c) = self.consumers.get_mut(id.0) else { continue };
             if c.paused || !c.has_credit() {
                 c.place = Place::Away;
-            } else if !topic || c.cursor.may_have(&q.held) {
+            } else {
                 c.place = Place::Called;
                 q.called += 1;
                 self.ready.push_back(id);
-            } else {
-                q.idle.push_back(id);
             }
         }
     }

@@ -21,6 +21,36 @@
 //!
 //! What must survive a crash is told as a [`Change`] while the call runs; [`Restore`] makes an engine of changes. Who
 //! confirms a publish, or hands out a message *at most once*, waits until the journal has its change.
+//!
+//! ```
+//! use layerlab::model::Time;
+//! use layerlab::stack::l7_application::queue::engine::*;
+//!
+//! let mut journal = Vec::new();
+//! let mut tell = |change: Change<'_>| journal.push(format!("{change:?}"));
+//! let mut engine = Engine::new(Limits::default());
+//! let now = Time::from_millis(5);
+//!
+//! let tasks = engine.declare("tasks", Settings::default(), &mut tell)?;
+//! let message = Message { id: "order-7".into(), body: "two teas".into() };
+//! assert_eq!(engine.publish(now, tasks, message, &mut tell)?.offset, 0);
+//!
+//! // A consumer dies with the message in hand; another one gets it.
+//! let first = engine.subscribe(tasks, Subscription::default())?.consumer;
+//! assert_eq!(engine.take_ready(), Some(first));
+//! assert_eq!(engine.next(first, &mut tell).map(|d| d.deliveries), Some(1));
+//! engine.leave(now, first, &mut tell)?;
+//!
+//! let second = engine.subscribe(tasks, Subscription::default())?.consumer;
+//! assert_eq!(engine.take_ready(), Some(second));
+//! let again = engine.next(second, &mut tell).expect("it came back");
+//! assert_eq!((&*again.message.body, again.deliveries), (&b"two teas"[..], 2));
+//! engine.ack(second, Span::One(again.offset), &mut tell)?;
+//!
+//! // Declared, stored, settled: what a journal has to know.
+//! assert_eq!(journal.len(), 3);
+//! # Ok::<(), Refusal>(())
+//! ```
 
 mod change;
 mod consumer;

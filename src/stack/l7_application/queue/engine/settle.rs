@@ -125,8 +125,8 @@ impl Engine {
             while let Some(message) = Span::UpTo(u64::MAX).take(&mut gone) {
                 self.give_back(now, (gone.queue, None), message, true, tell);
             }
+            self.call(gone.queue);
         }
-        self.call(gone.queue);
         Ok(())
     }
 

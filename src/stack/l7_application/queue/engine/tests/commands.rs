@@ -1,6 +1,7 @@
 //! Random commands to the engine and to the model: every answer and every state must agree, also over crashes.
 
 use super::model::{Model, ModelConsumer, ModelQueue};
+use super::promises::Handed;
 use super::*;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -12,12 +13,12 @@ const NAMES: [&str; 4] = ["a", "b", "c", "dead"];
 const DEAD: usize = 3;
 
 /// So small that every bound is met.
-const LIMITS: Limits =
+pub(super) const LIMITS: Limits =
     Limits { queues: 3, consumers: 5, name: 9, message: 16, messages: 12, bytes: 60, prefetch: 4, ids: 5 };
 
 /// Queues and consumers are chosen by number among those that are, or were, there.
 #[derive(Clone, Debug)]
-enum Command {
+pub(super) enum Command {
     Declare(usize, Settings),
     Delete(usize),
     Purge(usize),
@@ -62,7 +63,8 @@ fn subscription() -> impl Strategy<Value = Subscription> {
     (0..6_u32, mode, from).prop_map(|(prefetch, mode, from)| Subscription { prefetch, mode, from })
 }
 
-fn command() -> impl Strategy<Value = Command> {
+/// `compact`: whether a crash may follow on a compaction, after which only a snapshot is told.
+pub(super) fn command(compact: bool) -> impl Strategy<Value = Command> {
     let (queue, consumer, offset) = (0..8_usize, 0..8_usize, 0..12_u64);
     prop_oneof![
         4 => (0..NAMES.len(), settings()).prop_map(|(n, s)| Command::Declare(n, s)),
@@ -80,13 +82,13 @@ fn command() -> impl Strategy<Value = Command> {
             .prop_map(|(c, o, up, again)| Command::Nack(c, o, up, again)),
         2 => consumer.prop_map(Command::Leave),
         3 => (0..7_u64).prop_map(Command::Wait),
-        1 => any::<bool>().prop_map(Command::Crash),
+        1 => any::<bool>().prop_map(move |compacted| Command::Crash(compacted && compact)),
     ]
 }
 
 /// The engine beside the model.
-struct Pair {
-    bench: Bench,
+pub(super) struct Pair {
+    pub(super) bench: Bench,
     model: Model,
     /// All that ever were: asking for one that is gone is a case too.
     queues: Vec<QueueId>,
@@ -95,6 +97,9 @@ struct Pair {
     coming: Vec<ConsumerId>,
     /// What was met on the way: how messages ended, why things were refused, and the like.
     met: BTreeSet<String>,
+    /// Every delivery.
+    pub(super) handed: Vec<Handed>,
+    life: u32,
 }
 
 type Checked = Result<(), TestCaseError>;
@@ -105,7 +110,7 @@ fn pick<T: Copy>(among: &[T], n: usize) -> Option<T> {
 }
 
 impl Pair {
-    fn new() -> Pair {
+    pub(super) fn new() -> Pair {
         let mut pair = Pair {
             bench: Bench::with(LIMITS),
             model: Model { limits: LIMITS, queues: Vec::new(), consumers: Vec::new() },
@@ -113,6 +118,8 @@ impl Pair {
             consumers: Vec::new(),
             coming: Vec::new(),
             met: BTreeSet::new(),
+            handed: Vec::new(),
+            life: 0,
         };
         pair.declare(NAMES[DEAD], &work()).expect("an engine without queues takes one");
         pair
@@ -132,7 +139,7 @@ impl Pair {
         Ok(())
     }
 
-    fn run(&mut self, command: &Command) -> Checked {
+    pub(super) fn run(&mut self, command: &Command) -> Checked {
         match *command {
             Command::Declare(name, ref settings) => self.declare(NAMES[name], settings)?,
             Command::Publish(queue, id, len) => {
@@ -179,6 +186,7 @@ impl Pair {
                 }
                 self.model.crash();
                 self.coming.clear();
+                self.life += 1;
             }
             Command::Next(consumer)
             | Command::Pause(consumer)
@@ -269,13 +277,31 @@ impl Pair {
 
     fn next(&mut self, consumer: ConsumerId) -> Checked {
         self.coming.retain(|other| *other != consumer);
+        let waiting = self.waiting(consumer);
         let want = self.model.next(consumer);
         let got = self.bench.engine.next(consumer, &mut |c| self.bench.told.push(Owned::of(c)));
-        if got.as_ref().is_some_and(|delivery| delivery.deliveries > 1) {
-            self.met.insert("redelivered".into());
+        if let (Some(delivery), Some((mode, kind, waiting))) = (&got, waiting) {
+            let (place, deliveries, life) =
+                ((delivery.queue, delivery.offset), delivery.deliveries, self.life);
+            self.handed.push(Handed { consumer, mode, kind, place, deliveries, life, waiting });
+            if deliveries > 1 {
+                self.met.insert("redelivered".into());
+            }
         }
         prop_assert_eq!(got, want);
         Ok(())
+    }
+
+    /// How a consumer is given messages, what its queue is, and the offsets that nobody has in hand there.
+    fn waiting(&self, consumer: ConsumerId) -> Option<(Mode, Kind, Vec<u64>)> {
+        let engine = &self.bench.engine;
+        let c = engine.consumers.get(consumer.0)?;
+        let q = engine.queues.get(c.queue.0)?;
+        let of_queue = engine.consumers.iter().filter(|(_, other)| other.queue == c.queue);
+        let in_hand: BTreeSet<u64> =
+            of_queue.flat_map(|(_, other)| other.unacked.iter().map(|(offset, _)| offset)).collect();
+        let waiting = q.held.iter().map(|(offset, _)| offset).filter(|offset| !in_hand.contains(offset));
+        Some((c.mode, q.settings.kind, waiting.collect()))
     }
 
     fn set_paused(&mut self, consumer: ConsumerId, paused: bool) {
@@ -391,7 +417,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_engine_does_what_the_model_does(commands in proptest::collection::vec(command(), 1..150)) {
+    fn the_engine_does_what_the_model_does(commands in proptest::collection::vec(command(true), 1..150)) {
         let mut pair = Pair::new();
         for command in &commands {
             pair.run(command)?;
@@ -409,7 +435,7 @@ fn the_commands_meet_everything_that_can_happen() {
     let mut runner = TestRunner::deterministic();
     let mut met = BTreeSet::new();
     for _ in 0..600 {
-        let commands = proptest::collection::vec(command(), 150).new_tree(&mut runner).unwrap().current();
+        let commands = proptest::collection::vec(command(true), 150).new_tree(&mut runner).unwrap().current();
         let mut pair = Pair::new();
         commands.iter().for_each(|command| pair.run(command).unwrap());
         met.extend(pair.bench.ends().into_iter().map(|(_, end)| format!("{end:?}")));

@@ -4,6 +4,7 @@ mod commands;
 mod examples;
 mod memory;
 mod model;
+mod promises;
 mod restored;
 
 use super::*;
