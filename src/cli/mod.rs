@@ -11,6 +11,7 @@ mod layers;
 mod listeners;
 mod loss;
 mod plan;
+mod queue;
 mod real;
 mod report_dir;
 mod run;
@@ -43,6 +44,7 @@ pub fn main() -> ExitCode {
         Command::Udp(UdpCommand::Serve(args)) => udp::serve(&args),
         Command::Udp(UdpCommand::Send(args)) => udp::send(&args),
         Command::Ws(command) => ws::ws(command),
+        Command::Queue(command) => queue::queue(command),
         Command::Wire(command) => wire::wire(&command),
         Command::Loss(args) => loss::run(&args),
         Command::Dissect(args) => dissect::run(&args),

@@ -89,6 +89,8 @@ pub(crate) fn address(text: &str) -> anyhow::Result<SocketAddr> {
 
 /// Tells where a server can be reached.
 pub(crate) type Ready<'a> = &'a mut dyn FnMut(SocketAddr);
+/// Says something as soon as a server listens.
+pub(crate) type Announce<'a> = &'a mut dyn FnMut(&str);
 
 /// Runs a server until Ctrl-C, quietly or told, and says what it did.
 pub(crate) fn serve<S>(
@@ -98,17 +100,36 @@ pub(crate) fn serve<S>(
     told: impl FnOnce(&dyn Fn() -> Time, &mut dyn Sink, &AtomicBool, Ready<'_>) -> Result<S, ServeError>,
     words: impl FnOnce(&S) -> String,
 ) -> anyhow::Result<Answer> {
+    serve_and_say(
+        show,
+        at,
+        |stop, say| quiet(stop, &mut |at| say(&format!("listening on {at}"))).map_err(serving),
+        |now, sink, stop, say| {
+            told(now, sink, stop, &mut |at| say(&format!("listening on {at}"))).map_err(serving)
+        },
+        words,
+    )
+}
+
+/// The same for a server with something of its own to say as soon as it listens.
+pub(crate) fn serve_and_say<S>(
+    show: &ShowArgs,
+    at: SocketAddr,
+    quiet: impl FnOnce(&AtomicBool, Announce<'_>) -> anyhow::Result<S>,
+    told: impl FnOnce(&dyn Fn() -> Time, &mut dyn Sink, &AtomicBool, Announce<'_>) -> anyhow::Result<S>,
+    words: impl FnOnce(&S) -> String,
+) -> anyhow::Result<Answer> {
     without_frames(show)?;
     let stop = interrupt()?;
     let mut announced = Ok(());
     // Whoever reads a closed pipe is gone: nobody will come to a port that nobody knows of.
     let flag = Arc::clone(&stop);
-    let mut ready = |at: SocketAddr| {
-        announced = announce(at, show.json);
+    let mut ready = |line: &str| {
+        announced = announce(line, show.json);
         flag.fetch_or(announced.is_err(), std::sync::atomic::Ordering::Relaxed);
     };
     let summary = if show.quiet {
-        quiet(&stop, &mut ready).map_err(serving)?
+        quiet(&stop, &mut ready)?
     } else {
         let clock = Clock::start();
         let any = if at.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { IpAddr::from([0_u16; 8]) };
@@ -121,7 +142,7 @@ pub(crate) fn serve<S>(
         let signal = signal::raised_by().filter(|_| interrupted);
         let took = at.since(Time::ZERO);
         let finished = sink.finish(&Outcome { at, took, interrupted, signal, ..Outcome::default() });
-        let summary = served.map_err(serving)?;
+        let summary = served?;
         finished?;
         summary
     };
@@ -130,23 +151,23 @@ pub(crate) fn serve<S>(
     Ok(Answer::Yes)
 }
 
-fn interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+pub(crate) fn interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     signal::on_interrupt().context("Ctrl-C cannot be caught")
 }
 
 /// Says at once where the server can be reached: a script may wait for this line. Standard output is
 /// JSON's alone where that is asked for.
-fn announce(at: SocketAddr, json: bool) -> io::Result<()> {
+fn announce(line: &str, json: bool) -> io::Result<()> {
     if json {
-        return writeln!(io::stderr(), "listening on {at}");
+        return writeln!(io::stderr(), "{line}");
     }
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on {at}")?;
+    writeln!(out, "{line}")?;
     out.flush()
 }
 
 /// What is missing here is this machine's doing; every other failure is an answer.
-fn serving(error: ServeError) -> anyhow::Error {
+pub(crate) fn serving(error: ServeError) -> anyhow::Error {
     match error {
         ServeError::NotPermitted { .. } | ServeError::NoCongestionControl { .. } => {
             Cannot(error.to_string()).into()
@@ -217,7 +238,7 @@ pub(crate) fn plural(n: u64, what: &str) -> String {
 }
 
 /// A remark beside the run, on standard error.
-fn note(text: &str) -> io::Result<()> {
+pub(crate) fn note(text: &str) -> io::Result<()> {
     writeln!(io::stderr(), "layerlab: {text}")
 }
 

@@ -7,6 +7,7 @@
 
 pub mod calls;
 pub mod echo;
+pub mod journal;
 pub mod loopback;
 pub mod loss;
 #[cfg(target_os = "linux")]
@@ -22,6 +23,7 @@ pub mod programs;
 #[cfg(target_os = "linux")]
 mod pump;
 pub mod push;
+pub mod queue;
 #[cfg(target_os = "linux")]
 mod rewire;
 pub mod send;

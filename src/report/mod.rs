@@ -19,6 +19,7 @@ mod markup;
 mod page;
 mod pictures;
 pub mod push;
+mod queue;
 mod scale;
 pub mod sweep;
 mod table;
@@ -26,6 +27,7 @@ mod table;
 pub use chart::{Chart, Dash, Dot, Hue, Line, Look, Marks, Panel, Series, Shape, Span};
 pub use files::{FILES, files};
 pub use page::{GENERATOR, Page, Part, Section};
+pub use queue::queues;
 pub use scale::{Axis, Scale};
 pub use table::{Cell, Table};
 

@@ -1,5 +1,6 @@
 //! What was typed. What it means is worked out in [`super::plan`].
 
+use super::queue::QueueCommand;
 use super::wire::WireCommand;
 use super::ws::WsCommand;
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -42,6 +43,9 @@ pub(crate) enum Command {
     /// WebSocket: the handshake, frames and closing of both ends, or one end on the real network
     #[command(subcommand)]
     Ws(WsCommand),
+    /// A message queue in frames that you can read: a server, publishers and consumers, over TCP, WebSocket and UDP
+    #[command(subcommand)]
+    Queue(QueueCommand),
     /// Any two programs of yours on the two hosts: curl, iperf3, your homework
     #[command(subcommand)]
     Wire(WireCommand),

@@ -6,6 +6,7 @@
 //! hangs them, and never makes them hold more than the bounds that their options state.
 
 mod door;
+pub mod queue;
 mod reactor;
 mod stream;
 pub mod tcp;

@@ -99,6 +99,11 @@ pub(super) trait Service {
     /// Something has come for that socket.
     fn heard_datagrams<W: Watch>(&mut self, _now: Instant, _watch: &mut W) {}
 
+    /// Whether it stopped hearing them before there were no more.
+    fn has_more_datagrams(&self) -> bool {
+        false
+    }
+
     /// Every batch of events ends with this: what its connections asked for together can be done at once. Seats that are
     /// put into `due` get a turn for news.
     fn settle(&mut self, _now: Instant, _due: &mut Vec<usize>) {}
@@ -228,11 +233,6 @@ impl<S: Service> Reactor<S> {
         &self.locals
     }
 
-    /// What is served.
-    pub(super) fn service(&mut self) -> &mut S {
-        &mut self.service
-    }
-
     pub(super) fn waker(&self) -> Arc<Waker> {
         Arc::clone(&self.waker)
     }
@@ -278,16 +278,20 @@ impl<S: Service> Reactor<S> {
         if sweep_at.is_some() || self.service.deadline().is_some() {
             self.now = Instant::now();
         }
+        let mut datagrams = self.service.has_more_datagrams();
         for event in &*events {
             match event.token() {
                 WAKER => {}
-                DATAGRAMS => self.service.heard_datagrams(self.now, watch),
+                DATAGRAMS => datagrams = true,
                 Token(token) if token < FIRST => self.accept(watch),
                 Token(token) => {
                     let why = Why { drain: event.is_read_closed() || event.is_priority(), news: false };
                     self.drive(token - FIRST, why, true, watch);
                 }
             }
+        }
+        if datagrams {
+            self.service.heard_datagrams(self.now, watch);
         }
         for index in std::mem::take(&mut self.again) {
             if self.seats[index].as_mut().is_some_and(|seat| std::mem::take(&mut seat.again)) {

@@ -223,7 +223,7 @@ impl Server {
 }
 
 /// `socket()`, `bind()`.
-fn bind<W: Watch>(address: SocketAddr, watch: &mut W) -> Result<Socket, ServeError> {
+pub(super) fn bind<W: Watch>(address: SocketAddr, watch: &mut W) -> Result<Socket, ServeError> {
     let began = watch.now();
     let made = Socket::new(Domain::for_address(address), Type::DGRAM, None);
     watch.returned(None, || {

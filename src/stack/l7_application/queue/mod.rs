@@ -2,7 +2,8 @@
 //! Specified in docs/protocols/queue.md.
 //!
 //! [`Message`] is what both ends say, one in each frame of [`framing`](super::framing); [`engine`] is the queues themselves,
-//! for any face; [`access`] says who may do what with them; [`Observer`] reads both ends from outside.
+//! for any face; [`session`] is this protocol's, one for each client; [`journal`] is what survives a crash; [`access`]
+//! says who may do what; [`Observer`] reads both ends from outside.
 
 pub mod access;
 mod code;
@@ -10,9 +11,11 @@ mod dialogue;
 pub mod engine;
 pub mod facts;
 mod fields;
+pub mod journal;
 pub mod message;
 pub mod observer;
 mod recall;
+pub mod session;
 
 pub use code::Code;
 pub use message::{Declare, Malformed, Message};

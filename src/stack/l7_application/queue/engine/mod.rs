@@ -160,6 +160,11 @@ impl Engine {
         &self.limits
     }
 
+    /// How many messages all queues hold, and the octets of their ids and bodies.
+    pub const fn held(&self) -> (u64, u64) {
+        (self.load.messages, self.load.bytes)
+    }
+
     /// The queue of this name.
     pub fn queue(&self, name: &str) -> Option<QueueId> {
         self.names.get(name).copied()

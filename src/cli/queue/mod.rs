@@ -1,0 +1,36 @@
+//! `layerlab queue ...`
+
+mod consume;
+mod inspect;
+mod publish;
+mod serve;
+mod shared;
+
+use super::exit::Answer;
+use clap::Subcommand;
+
+/// `layerlab queue ...`
+#[derive(Subcommand, Debug)]
+pub(crate) enum QueueCommand {
+    /// A server: keeps what is published until it has been acknowledged, over a crash too with --data
+    #[command(after_help = serve::AFTER_HELP)]
+    Serve(Box<serve::QueueServeArgs>),
+    /// Publish messages, and see each confirmed: what was typed, or the lines of standard input
+    #[command(after_help = publish::AFTER_HELP)]
+    Publish(Box<publish::PublishArgs>),
+    /// Take messages out of a queue, one a line, and acknowledge each when it has been written
+    #[command(after_help = consume::AFTER_HELP)]
+    Consume(Box<consume::ConsumeArgs>),
+    /// What a server holds: queues, consumers, depths, and its journal
+    Inspect(inspect::InspectArgs),
+}
+
+/// Runs it.
+pub(crate) fn queue(command: QueueCommand) -> anyhow::Result<Answer> {
+    match command {
+        QueueCommand::Serve(args) => serve::run(&args),
+        QueueCommand::Publish(args) => publish::run(&args),
+        QueueCommand::Consume(args) => consume::run(&args),
+        QueueCommand::Inspect(args) => inspect::run(&args),
+    }
+}

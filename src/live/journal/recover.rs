@@ -1,0 +1,100 @@
+//! An engine out of a journal's files.
+
+use super::disk::{Disk, Name};
+use crate::stack::l7_application::framing;
+use crate::stack::l7_application::queue::engine::{Engine, Limits, Restore};
+use crate::stack::l7_application::queue::journal::{Found, Lost, Record, Scan};
+use std::io;
+
+/// What was found.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Report {
+    /// Files read.
+    pub files: u64,
+    /// Their octets.
+    pub octets: u64,
+    /// Good records in them.
+    pub records: u64,
+    /// A record that was being written when the machine stopped: cut off. It was never confirmed.
+    pub torn: Option<Damage>,
+    /// Octets that are no record though others follow: something damaged the file. What they said is lost.
+    pub damaged: Vec<Damage>,
+}
+
+/// Octets that are no record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Damage {
+    /// The file.
+    pub file: u64,
+    /// What is wrong in it.
+    pub lost: Lost,
+}
+
+/// What a journal's files say.
+#[derive(Debug)]
+pub struct Recovered {
+    /// As it was.
+    pub engine: Engine,
+    /// The files that count, and their octets.
+    pub files: Vec<(Name, u64)>,
+    /// What was found on the way.
+    pub report: Report,
+}
+
+/// Reads all files from the last snapshot on, and cuts a torn tail off the last of them.
+///
+/// # Errors
+/// A file cannot be read, or the tail not be cut.
+pub fn recover(disk: &dyn Disk, limits: Limits) -> io::Result<Recovered> {
+    let names = disk.list()?;
+    let mut from = 0;
+    for (at, name) in names.iter().enumerate() {
+        if begins_with_snapshot(disk, *name)? {
+            from = at;
+        }
+    }
+    let (old, names) = names.split_at(from);
+    // What a snapshot stands for: it was not removed in time.
+    for name in old {
+        disk.remove(*name)?;
+    }
+    let (mut restore, mut report, mut files) = (Restore::new(limits), Report::default(), Vec::new());
+    for (at, name) in names.iter().enumerate() {
+        let (mut len, mut octets) = (0, 0);
+        let mut scan = Scan::new(disk.read(*name)?, name.salt, framing::MAX_PAYLOAD);
+        while let Some(found) = scan.read_next()? {
+            match found {
+                Found::Record { record, octets: size } => {
+                    report.records += 1;
+                    octets += size;
+                    len = octets;
+                    if let Record::Change(change) = record {
+                        restore.apply(change.as_change());
+                    }
+                }
+                Found::Lost(lost) => {
+                    octets += lost.octets;
+                    let damage = Damage { file: name.number, lost };
+                    // Only the last file can have been in the writing.
+                    if lost.tail && at + 1 == names.len() {
+                        report.torn = Some(damage);
+                        disk.cut(*name, lost.at)?;
+                    } else {
+                        report.damaged.push(damage);
+                        len = octets;
+                    }
+                }
+            }
+        }
+        report.files += 1;
+        report.octets += len;
+        files.push((*name, len));
+    }
+    Ok(Recovered { engine: restore.finish(), files, report })
+}
+
+fn begins_with_snapshot(disk: &dyn Disk, name: Name) -> io::Result<bool> {
+    let mut scan = Scan::new(io::Read::take(disk.read(name)?, 256), name.salt, framing::MAX_PAYLOAD);
+    let first = scan.read_next()?;
+    Ok(matches!(first, Some(Found::Record { record: Record::Segment { snapshot: true, .. }, .. })))
+}

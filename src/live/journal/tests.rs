@@ -1,0 +1,1 @@
+//! A journal on a disk that fails as asked.

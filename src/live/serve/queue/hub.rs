@@ -1,0 +1,419 @@
+//! The server's work: clients' frames to the engine, its messages to clients, and between them the journal.
+//!
+//! Every batch of events ends with [`Service::settle`]: one commit for all that was published and acknowledged, then the
+//! confirmations and deliveries that it allows, then the sending. So nothing is confirmed or handed out that a crash could
+//! undo, and a batch costs one `fdatasync()`.
+
+use super::carrier::{Carrier, Heard};
+use super::core::{Core, Who};
+use super::datagrams::Datagrams;
+use super::party::{Party, Then};
+use super::report;
+use crate::live::serve::Watch;
+use crate::live::serve::reactor::{Next, Service, TURN, Why};
+use crate::live::serve::stream::{Stream, Tally};
+use crate::stack::l7_application::queue::Code;
+use crate::stack::l7_application::queue::engine::{Change, Mode, QueueId};
+use crate::stack::l7_application::queue::message::Message;
+use crate::stack::l7_application::queue::session::Farewell;
+use mio::net::UdpSocket;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// Octets of deliveries that one client is given before the others.
+const HANDFUL: usize = 256 << 10;
+/// The same when all together hold the budget.
+const MEAGRE: usize = 4 << 10;
+/// How long a connection may be open without HELLO.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// How long a client whose session is over may take to end its direction.
+const LINGER: Duration = Duration::from_secs(2);
+/// How often connections are looked at by the clock.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// What was counted.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Counts {
+    pub(super) frames: u64,
+    pub(super) published: u64,
+    pub(super) delivered: u64,
+    pub(super) faults: u64,
+    pub(super) silent: u64,
+    pub(super) bad_datagrams: u64,
+}
+
+/// A TCP connection.
+pub(super) struct Connection {
+    stream: Stream,
+    seat: usize,
+    carrier: Carrier,
+    /// Reading must go on until `EAGAIN`: an edge was not followed.
+    drain: bool,
+    /// The peer's direction has ended.
+    ended: bool,
+    /// Ours has; the peer's end is awaited until then.
+    closing: Option<Instant>,
+}
+
+/// The service.
+pub(super) struct Hub {
+    pub(super) core: Core,
+    pub(super) tally: Tally,
+    pub(super) counts: Counts,
+    parties: Vec<Option<Party>>,
+    pub(super) datagrams: Option<Datagrams>,
+    /// Seats for which something waits: octets, or a confirmation.
+    dirty: Vec<usize>,
+    buffer: Box<[u8]>,
+    /// Consumers wait for their turn though nothing new will come.
+    more: bool,
+    stopping: bool,
+}
+
+impl Hub {
+    pub(super) fn new(core: Core, datagrams: Option<Datagrams>, budget: usize) -> Hub {
+        Hub {
+            core,
+            tally: Tally { budget, ..Tally::default() },
+            counts: Counts::default(),
+            parties: Vec::new(),
+            datagrams,
+            dirty: Vec::new(),
+            buffer: vec![0; 256 << 10].into_boxed_slice(),
+            more: false,
+            stopping: false,
+        }
+    }
+
+    fn party(&mut self, who: Who) -> Option<&mut Party> {
+        match who {
+            Who::Seat(seat) => self.parties.get_mut(seat).and_then(Option::as_mut),
+            Who::Address(place) => self.datagrams.as_mut().and_then(|d| d.party(place)),
+        }
+    }
+
+    /// Ends a queue: its consumers are told nothing more, whosever they are.
+    fn delete(&mut self, queue: QueueId) {
+        let Core { engine, journal, .. } = &mut self.core;
+        let mut tell = |change: Change<'_>| {
+            if let Some(journal) = journal.as_mut() {
+                journal.tell(change);
+            }
+        };
+        for consumer in engine.delete(queue, &mut tell).unwrap_or_default() {
+            if let Some(owner) = self.core.owners.remove(&consumer)
+                && let Some(party) = self.party(owner.who)
+            {
+                party.session.forget(consumer);
+                party.paused.retain(|paused| *paused != consumer);
+            }
+        }
+    }
+
+    /// Hands out what can be handed out.
+    fn pump(&mut self) {
+        let now = self.core.now();
+        // Who cannot write down that a message was handed out must not hand it out at most once.
+        let stopped = self.core.journal.as_ref().is_some_and(|journal| journal.failure().is_some());
+        let handful = if self.tally.held > self.tally.budget { MEAGRE } else { HANDFUL };
+        while let Some(consumer) = self.core.engine.take_ready() {
+            let Some(owner) = self.core.owners.get(&consumer).copied() else {
+                self.core.engine.pause(consumer);
+                continue;
+            };
+            let Core { engine, journal, .. } = &mut self.core;
+            let party = match owner.who {
+                Who::Seat(seat) => self.parties.get_mut(seat).and_then(Option::as_mut),
+                Who::Address(place) => self.datagrams.as_mut().and_then(|d| d.party(place)),
+            };
+            let Some(party) = party else {
+                engine.pause(consumer);
+                continue;
+            };
+            if party.blocked || party.out.len() >= handful || (stopped && owner.mode == Mode::AtMostOnce) {
+                engine.pause(consumer);
+                party.paused.push(consumer);
+                continue;
+            }
+            let mut tell = |change: Change<'_>| {
+                if let Some(journal) = journal.as_mut() {
+                    journal.tell(change);
+                }
+            };
+            if let Some(delivery) = engine.next(consumer, &mut tell) {
+                if party.out.is_empty()
+                    && let Who::Seat(seat) = owner.who
+                {
+                    self.dirty.push(seat);
+                }
+                party.session.deliver(now, owner.subscription, owner.mode, &delivery, &mut party.out);
+                self.counts.delivered += 1;
+            }
+        }
+    }
+
+    /// Answers who asked what is here.
+    fn report(&mut self) {
+        let asked: Vec<Who> = self
+            .parties
+            .iter()
+            .flatten()
+            .chain(self.datagrams.iter().flat_map(Datagrams::parties))
+            .filter(|party| !party.asked.is_empty())
+            .map(|party| party.who)
+            .collect();
+        for who in asked {
+            let Some(party) = self.party(who) else { continue };
+            for (request, queue) in std::mem::take(&mut party.asked) {
+                let Some(user) = self.party(who).and_then(|party| party.session.user().cloned()) else {
+                    break;
+                };
+                let json = report::json(&self.core, queue, &user, |who| {
+                    let far = self.datagrams.iter().flat_map(Datagrams::parties);
+                    let mut all = self.parties.iter().flatten().chain(far);
+                    all.find(|party| party.who == who)
+                        .and_then(|party| party.session.client().map(str::to_owned))
+                });
+                if let Some(party) = self.party(who) {
+                    Message::Report { request, json: &json }.encode(&mut party.out);
+                }
+            }
+            if let Who::Seat(seat) = who {
+                self.dirty.push(seat);
+            }
+        }
+    }
+
+    /// Reads what has come, until there is no more or the turn is over.
+    fn read<W: Watch>(&mut self, it: &mut Connection, watch: &mut W) -> io::Result<Next> {
+        for _ in 0..TURN {
+            let room = self.tally.room(self.buffer.len());
+            let Some(got) = it.stream.receive(&mut self.buffer[..room], &mut self.tally, watch)? else {
+                it.drain = false;
+                return Ok(Next::Wait);
+            };
+            let seat = it.seat;
+            let Some(party) = self.parties.get_mut(seat).and_then(Option::as_mut) else {
+                return Ok(Next::Close);
+            };
+            if got == 0 {
+                it.ended = true;
+                if !party.over {
+                    party.leave(&mut self.core);
+                }
+                self.dirty.push(seat);
+                return Ok(if it.closing.is_some() { Next::Close } else { Next::Wait });
+            }
+            let (core, counts) = (&mut self.core, &mut self.counts);
+            let mut delete = Vec::new();
+            let now = core.now();
+            it.carrier.hear(now, &self.buffer[..got], |heard| match heard {
+                Heard::Message(message) => {
+                    counts.frames += 1;
+                    counts.published += u64::from(matches!(message, Message::Publish { .. }));
+                    if let Then::Delete(queue) = party.hear(message, core) {
+                        delete.push(queue);
+                    }
+                }
+                Heard::Fault(farewell) => {
+                    counts.faults += u64::from(!party.over);
+                    party.end(&farewell, core);
+                }
+                Heard::Gone => {
+                    if !party.over {
+                        party.leave(core);
+                    }
+                }
+            });
+            // Also what is only waiting for the commit.
+            self.dirty.push(seat);
+            for queue in delete {
+                self.delete(queue);
+            }
+            if got < room && !it.drain && cfg!(unix) {
+                return Ok(Next::Wait);
+            }
+        }
+        Ok(Next::Again)
+    }
+
+    /// Sends what waits. Whether all of it went.
+    fn send<W: Watch>(&mut self, it: &mut Connection, watch: &mut W) -> io::Result<bool> {
+        if it.stream.held() > 0 {
+            if !it.stream.flush(&mut self.tally, watch)? {
+                return Ok(false);
+            }
+            // Edges that came while nothing was read are gone: look for oneself.
+            it.drain = true;
+        }
+        let Some(party) = self.parties.get_mut(it.seat).and_then(Option::as_mut) else { return Ok(true) };
+        let octets = it.carrier.wrap(self.core.now(), &party.out, party.over);
+        let all = octets.is_empty() || it.stream.send(octets, &mut self.tally, watch)?;
+        it.carrier.sent(&mut party.out);
+        if !all {
+            party.blocked = true;
+            return Ok(false);
+        }
+        if party.blocked || !party.paused.is_empty() {
+            party.unblock(&mut self.core);
+            self.more = true;
+        }
+        Ok(true)
+    }
+}
+
+impl Service for Hub {
+    type Connection = Connection;
+
+    fn open(&mut self, stream: Stream, seat: usize, _: Instant) -> Connection {
+        if seat >= self.parties.len() {
+            self.parties.resize_with(seat + 1, || None);
+        }
+        self.parties[seat] = Some(Party::new(Who::Seat(seat)));
+        let carrier = Carrier::new(stream.door, self.core.now(), self.core.max_payload);
+        Connection { stream, seat, carrier, drain: false, ended: false, closing: None }
+    }
+
+    fn drive<W: Watch>(&mut self, it: &mut Connection, why: Why, watch: &mut W) -> io::Result<Next> {
+        it.drain |= why.drain;
+        if !self.send(it, watch)? {
+            return Ok(Next::Wait);
+        }
+        let Some(party) = self.parties.get(it.seat).and_then(Option::as_ref) else { return Ok(Next::Close) };
+        if (party.over || it.carrier.is_over()) && it.closing.is_none() && !party.session.is_unconfirmed() {
+            if it.ended {
+                return Ok(Next::Close);
+            }
+            // What the peer has sent and we never read would make close() a reset, and undo our last words.
+            it.stream.half_close(watch);
+            it.closing = Some(Instant::now() + LINGER);
+        }
+        if it.ended || (why.news && !it.drain) {
+            return Ok(Next::Wait);
+        }
+        self.read(it, watch)
+    }
+
+    fn close<W: Watch>(&mut self, it: Connection, watch: &mut W) {
+        if let Some(mut party) = self.parties.get_mut(it.seat).and_then(Option::take)
+            && !party.over
+        {
+            party.leave(&mut self.core);
+        }
+        it.stream.close(&mut self.tally, watch);
+    }
+
+    fn sweep_every(&self) -> Option<Duration> {
+        Some(SWEEP)
+    }
+
+    fn sweep<W: Watch>(
+        &mut self,
+        it: &mut Connection,
+        now: Instant,
+        silence: Duration,
+        _: &mut W,
+    ) -> io::Result<Next> {
+        if it.closing.is_some_and(|until| now >= until) {
+            return Ok(Next::Close);
+        }
+        let Some(party) = self.parties.get_mut(it.seat).and_then(Option::as_mut) else {
+            return Ok(Next::Close);
+        };
+        let patience = match party.session.client() {
+            None => Some(INTRODUCTION),
+            Some(_) => self.core.idle,
+        };
+        if !party.over && patience.is_some_and(|patience| silence >= patience) {
+            self.counts.silent += 1;
+            party.end(&Farewell::new(Code::Idle, "nothing was heard for too long"), &mut self.core);
+            self.dirty.push(it.seat);
+        } else if party.over && silence >= LINGER + LINGER && it.stream.held() > 0 {
+            // It never takes its last words.
+            return Ok(Next::Close);
+        }
+        if it.carrier.tick(self.core.now()) {
+            self.dirty.push(it.seat);
+        }
+        Ok(Next::Wait)
+    }
+
+    fn datagrams(&mut self) -> Option<&mut UdpSocket> {
+        self.datagrams.as_mut().map(Datagrams::socket)
+    }
+
+    fn heard_datagrams<W: Watch>(&mut self, now: Instant, watch: &mut W) {
+        let Some(mut datagrams) = self.datagrams.take() else { return };
+        let deleted = datagrams.receive(now, &mut self.core, &mut self.counts, watch);
+        self.datagrams = Some(datagrams);
+        for queue in deleted {
+            self.delete(queue);
+        }
+    }
+
+    fn has_more_datagrams(&self) -> bool {
+        self.datagrams.as_ref().is_some_and(Datagrams::has_more)
+    }
+
+    fn settle(&mut self, now: Instant, due: &mut Vec<usize>) {
+        self.more = false;
+        let time = self.core.now();
+        if self.core.engine.deadline().is_some_and(|at| at <= time) {
+            let Core { engine, journal, .. } = &mut self.core;
+            let mut tell = |change: Change<'_>| {
+                if let Some(journal) = journal.as_mut() {
+                    journal.tell(change);
+                }
+            };
+            engine.tick(time, &mut tell);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.tick(now, &mut self.core);
+        }
+        if self.core.commit(now) {
+            for seat in &self.dirty {
+                if let Some(party) = self.parties.get_mut(*seat).and_then(Option::as_mut) {
+                    party.session.confirm(&mut party.out);
+                }
+            }
+            if let Some(datagrams) = &mut self.datagrams {
+                datagrams.confirm();
+            }
+        }
+        self.pump();
+        self.report();
+        // What was handed out at most once must not be handed out again by a crash.
+        if self.core.journal.as_ref().is_some_and(|journal| journal.is_due()) {
+            self.core.commit(now);
+        }
+        if let Some(datagrams) = &mut self.datagrams {
+            datagrams.send(&mut self.core);
+        }
+        due.append(&mut self.dirty);
+        due.sort_unstable();
+        due.dedup();
+        // Who waits for a commit that failed is looked at again.
+        self.dirty.extend(due.iter().copied().filter(|seat| {
+            let party = self.parties.get(*seat).and_then(Option::as_ref);
+            party.is_some_and(|party| party.session.is_unconfirmed())
+        }));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        if self.more {
+            return Some(Instant::now());
+        }
+        let engine = self.core.engine.deadline().map(|at| self.core.instant(at));
+        let journal = self.core.journal.as_ref().and_then(|journal| journal.deadline());
+        let far = self.datagrams.as_ref().and_then(|d| d.deadline(&self.core));
+        [engine, journal, far].into_iter().flatten().min()
+    }
+
+    fn farewell<W: Watch>(&mut self, it: &mut Connection, watch: &mut W) -> io::Result<Next> {
+        self.stopping = true;
+        if let Some(party) = self.parties.get_mut(it.seat).and_then(Option::as_mut) {
+            party.end(&Farewell::new(Code::GoingAway, "the server is being stopped"), &mut self.core);
+        }
+        self.drive(it, Why { drain: true, news: false }, watch)
+    }
+}

@@ -1,0 +1,110 @@
+//! One client, whatever carries its frames.
+
+use super::core::{Core, Owner, Who};
+use crate::stack::l7_application::queue::Code;
+use crate::stack::l7_application::queue::engine::{ConsumerId, Mode, QueueId};
+use crate::stack::l7_application::queue::message::{Message, kind};
+use crate::stack::l7_application::queue::session::{Farewell, Session, Told};
+
+/// Reports that a client may wait for at once.
+const REPORTS: usize = 16;
+
+/// A client.
+pub(super) struct Party {
+    pub(super) who: Who,
+    pub(super) session: Session,
+    /// Frames for it.
+    pub(super) out: Vec<u8>,
+    /// It does not take what was sent: its consumers get nothing.
+    pub(super) blocked: bool,
+    /// Consumers that were passed over for that.
+    pub(super) paused: Vec<ConsumerId>,
+    /// Reports that it asked for.
+    pub(super) asked: Vec<(u32, Option<QueueId>)>,
+    /// The session is over, and its last words are in `out`.
+    pub(super) over: bool,
+}
+
+/// What the driver must do besides.
+pub(super) enum Then {
+    Nothing,
+    /// Delete this queue, which concerns other clients too.
+    Delete(QueueId),
+}
+
+impl Party {
+    pub(super) fn new(who: Who) -> Party {
+        let session = Session::new(matches!(who, Who::Address(_)));
+        Party {
+            who,
+            session,
+            out: Vec::new(),
+            blocked: false,
+            paused: Vec::new(),
+            asked: Vec::new(),
+            over: false,
+        }
+    }
+
+    /// Takes a message of the client's. One that comes after its session is over is passed over.
+    #[inline]
+    pub(super) fn hear(&mut self, message: Message<'_>, core: &mut Core) -> Then {
+        if self.over {
+            return Then::Nothing;
+        }
+        let mode = match message {
+            Message::Subscribe { mode, .. } => mode,
+            _ => Mode::AtLeastOnce,
+        };
+        let told = core.lend(|house| self.session.hear(message, house, &mut self.out));
+        match told {
+            Ok(Told::Nothing) => {}
+            Ok(Told::Subscribed(consumer, subscription)) => {
+                core.owners.insert(consumer, Owner { who: self.who, subscription, mode });
+            }
+            Ok(Told::Gone(consumer)) => {
+                core.owners.remove(&consumer);
+            }
+            Ok(Told::Deleted(queue)) => return Then::Delete(queue),
+            Ok(Told::Inspect(request, queue)) if self.asked.len() < REPORTS => {
+                self.asked.push((request, queue))
+            }
+            Ok(Told::Inspect(request, _)) => Message::Refused {
+                what: kind::INSPECT,
+                number: request.into(),
+                code: Code::Limit,
+                reason: "reports that were asked for before have not been sent yet",
+            }
+            .encode(&mut self.out),
+            Ok(Told::Closed) => self.leave(core),
+            Err(farewell) => self.end(&farewell, core),
+        }
+        Then::Nothing
+    }
+
+    /// The server ends it.
+    pub(super) fn end(&mut self, farewell: &Farewell, core: &mut Core) {
+        if !self.over {
+            farewell.encode(&mut self.out);
+            self.leave(core);
+        }
+    }
+
+    /// What its consumers had in hand goes back.
+    pub(super) fn leave(&mut self, core: &mut Core) {
+        self.over = true;
+        self.paused.clear();
+        let gone = core.lend(|house| self.session.leave(house));
+        for consumer in gone {
+            core.owners.remove(&consumer);
+        }
+    }
+
+    /// It takes what is sent again.
+    pub(super) fn unblock(&mut self, core: &mut Core) {
+        self.blocked = false;
+        for consumer in self.paused.drain(..) {
+            core.engine.resume(consumer);
+        }
+    }
+}
