@@ -324,21 +324,50 @@ fn the_handshake_and_every_frame_can_be_seen() {
     let told = connect(&[&speaking(echo), "-vv", "--ascii"], b"Hello\n");
     assert_eq!((told.code, told.text()), (0, "Hello\n"), "{}", told.err);
     let in_order = [
-        "connected to 127.0.0.1:",
-        "> GET / HTTP/1.1",
+        ", 127.0.0.1:",
+        "client>server HTTP GET / HTTP/1.1",
         "> Sec-WebSocket-Key: ",
-        "< HTTP/1.1 101 Switching Protocols",
-        "+ GUID   258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
-        "that is what the server answered",
-        "> Text 1 FIN=1 RSV1=0 len 5 (7 bits) key ",
-        "< Text 1 FIN=1 RSV1=0 len 5 (7 bits), header 2\n    \"Hello\"",
-        "> Connection Close 8 ",
-        "< Connection Close 8 ",
+        "server>client HTTP/1.1 101 Switching Protocols",
+        "258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+        "equal to what was sent",
+        "< sec-websocket-accept: ",
+        "client>server WebSocket Text FIN=1 len=5",
+        "server>client WebSocket Text FIN=1 len=5",
+        "client>server WebSocket Close FIN=1",
+        "server>client WebSocket Close FIN=1",
     ];
     let mut from = 0;
     for line in in_order {
         let at = told.err[from..].find(line);
         from += at.unwrap_or_else(|| panic!("no {line:?} in its place in {}", told.err));
+    }
+}
+
+#[test]
+fn what_happens_comes_as_json_and_messages_with_it() {
+    let long = "x".repeat(1000);
+    let told = connect(&[&speaking(echo), "--json"], format!("Hello\n{long}\n").as_bytes());
+    assert_eq!(told.code, 0, "{}", told.err);
+    let lines: Vec<serde_json::Value> =
+        told.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["schema"] == 1));
+    let kinds: Vec<&str> = lines.iter().map(|line| line["kind"].as_str().unwrap()).collect();
+    assert_eq!((kinds[0], kinds[kinds.len() - 1]), ("run", "outcome"));
+    let events: Vec<_> = lines.iter().filter(|line| line["kind"] == "event").collect();
+    assert!(events.iter().zip(1..).all(|(event, id)| event["id"] == id));
+    assert_eq!((&events[0]["call"], &events[0]["ok"]), (&"connect".into(), &true.into()));
+    let steps: Vec<_> = events
+        .iter()
+        .filter_map(|event| Some((event["sender"].as_str()?, event["step"].as_str()?)))
+        .collect();
+    assert_eq!(steps[..3], [("client", "request"), ("server", "response"), ("server", "opened")]);
+    for sender in ["client", "server"] {
+        let messages: Vec<_> = events
+            .iter()
+            .filter(|event| event["sender"] == sender)
+            .filter_map(|event| event["message"]["sample"].as_str())
+            .collect();
+        assert_eq!(messages, ["Hello", &long], "{sender}");
     }
 }
 

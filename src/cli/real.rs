@@ -177,7 +177,7 @@ pub(crate) fn serving(error: ServeError) -> anyhow::Error {
 }
 
 /// What runs: an end on loopback, or one on the real network.
-fn describe(clock: &Clock, client: IpAddr, server: IpAddr) -> Run {
+pub(crate) fn describe(clock: &Clock, client: IpAddr, server: IpAddr) -> Run {
     let loopback = client.is_loopback() && server.is_loopback();
     Run {
         command: plan::command_line(),

@@ -3,6 +3,7 @@
 //! - [`Dissector`] takes frames in the order in which they entered the wire and gives one [`Event`](crate::model::Event) each,
 //!   and behind it one for each step of an upgrade or of WebSocket that was whole with that frame.
 //! - [`Tell`] stands between a run and its listeners and puts those events, and the ledger's, before the frames.
+//! - [`Overheard`] does the same for one connection of a program of ours, where no frame is seen.
 //! - [`read`] tells a capture file as the run was told that made it.
 //!
 //! Nothing is claimed but what the frames show, and what the ledger says where there is one. So a retransmission is
@@ -22,6 +23,7 @@ pub mod trace;
 
 pub use dissector::{Dissector, Frame};
 pub use file::{FileError, Told, read};
+pub use streams::Overheard;
 pub use tell::Tell;
 
 /// Hostile octets as a sequence of frames. Each is preceded by two octets: its length (big-endian, 11 bits), its direction, and

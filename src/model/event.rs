@@ -9,6 +9,7 @@ use super::protocol::{Protocol, Standing};
 use super::queue::Queue;
 use super::syscall::{Call, Errno, Returned, TcpInfo, TcpSocket};
 use super::time::Time;
+use super::tls::TlsHandshake;
 use super::websocket::WebSocket;
 use bytes::Bytes;
 use std::time::Duration;
@@ -102,6 +103,8 @@ pub enum What {
     /// The connections that a host's kernel still holds, programs or no (`/proc/net/tcp`); listeners left
     /// out.
     Connections(Vec<TcpSocket>),
+    /// A TLS handshake is done, as the library that did it reports.
+    Tls(Box<TlsHandshake>),
     /// A step of an HTTP/1.1 upgrade or of WebSocket, read from a TCP stream; its cause is the frame (or the call) with
     /// which it was whole.
     WebSocket(Box<WebSocket>),

@@ -18,6 +18,7 @@ mod run;
 mod sink;
 mod syscall;
 mod time;
+mod tls;
 pub mod websocket;
 
 pub use chain::{CallName, Certainty, Chain, Claim, Exhibit, FrameName, Link, Notable, Trait};
@@ -40,4 +41,5 @@ pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
 pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};
 pub use time::Time;
+pub use tls::{CheckedBy, TlsHandshake};
 pub use websocket::WebSocket;

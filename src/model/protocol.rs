@@ -27,6 +27,8 @@ pub enum Protocol {
     Tcp,
     /// UDP.
     Udp,
+    /// TLS.
+    Tls,
     /// HTTP/1.1.
     Http,
     /// WebSocket.
@@ -59,6 +61,9 @@ impl fmt::Display for OsiSpan {
         }
         if self.low == self.high {
             write!(f, "{}", self.low)
+        } else if self.convention {
+            // Duties of both, not a place between them.
+            write!(f, "{}/{}", self.low, self.high)
         } else {
             write!(f, "{}-{}", self.low, self.high)
         }
@@ -110,7 +115,7 @@ const fn osi(low: u8, high: u8) -> Option<OsiSpan> {
 
 impl Protocol {
     /// Every protocol of the table, bottom up.
-    pub const ALL: [Protocol; 15] = [
+    pub const ALL: [Protocol; 16] = [
         Protocol::Wire,
         Protocol::Ethernet,
         Protocol::Arp,
@@ -120,6 +125,7 @@ impl Protocol {
         Protocol::Icmpv6,
         Protocol::Tcp,
         Protocol::Udp,
+        Protocol::Tls,
         Protocol::Http,
         Protocol::WebSocket,
         Protocol::Framing,
@@ -140,6 +146,7 @@ impl Protocol {
             Protocol::Icmpv6 => "icmpv6",
             Protocol::Tcp => "tcp",
             Protocol::Udp => "udp",
+            Protocol::Tls => "tls",
             Protocol::Http => "http",
             Protocol::WebSocket => "websocket",
             Protocol::Framing => "layerlab",
@@ -172,6 +179,12 @@ impl Protocol {
             Protocol::Tcp | Protocol::Udp => {
                 Standing { osi: osi(4, 4), tcpip: Some(TcpIp::Transport), cite: Cite::rfc(1122, "1.1.3") }
             }
+            // The application's side of the border to transport; what it does is what OSI gives to layers 5 and 6.
+            Protocol::Tls => Standing {
+                osi: Some(OsiSpan { low: 5, high: 6, convention: true }),
+                tcpip: Some(TcpIp::Application),
+                cite: Cite::rfc(8446, "1"),
+            },
             Protocol::Http => {
                 Standing { osi: osi(7, 7), tcpip: Some(TcpIp::Application), cite: Cite::rfc(9110, "1.1") }
             }

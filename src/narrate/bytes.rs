@@ -266,6 +266,7 @@ pub(super) const fn title(protocol: Protocol) -> &'static str {
         Protocol::Icmpv6 => "ICMPv6",
         Protocol::Tcp => "TCP",
         Protocol::Udp => "UDP",
+        Protocol::Tls => "TLS",
         Protocol::Http => "HTTP",
         Protocol::WebSocket => "WebSocket",
         Protocol::Framing => "layerlab frame",

@@ -1,6 +1,6 @@
 //! What a WebSocket client says when it does not come to a connection, and when one ends.
 
-use super::text::{preview, safe};
+use super::text::safe;
 use std::time::Duration;
 
 /// An answer that is not 101, as a sentence with the next thing to do. `location` is where the server points to, and
@@ -57,81 +57,12 @@ pub fn no_answer(how: Option<&str>) -> String {
     )
 }
 
-/// A head of HTTP line by line, behind a sign for its direction: `>` what went out, `<` what came.
-pub fn head<'a>(sign: char, line: &str, fields: impl Iterator<Item = (&'a str, &'a [u8])>) -> Vec<String> {
-    let fields = fields.map(|(name, value)| format!("{name}: {}", String::from_utf8_lossy(value)));
-    std::iter::once(line.to_owned())
-        .chain(fields)
-        .map(|line| format!("{sign} {}", safe(&line, false)))
+/// The field lines of a head as they stand, behind a sign for its direction: `>` what went out, `<` what came.
+pub fn fields(sign: char, fields: &[(String, String)]) -> Vec<String> {
+    fields
+        .iter()
+        .map(|(name, value)| format!("{sign} {}", safe(&format!("{name}: {value}"), false)))
         .collect()
-}
-
-/// How the answer to a key is computed (RFC 6455 s4.2.2), and whether the server's is that.
-pub fn accept(key: &str, guid: &str, sha1: &[u8; 20], expected: &str, got: Option<&str>) -> Vec<String> {
-    let hex: String = sha1.iter().map(|octet| format!("{octet:02x}")).collect();
-    let verdict = match got {
-        Some(got) if got == expected => {
-            "that is what the server answered: it understood the handshake".to_owned()
-        }
-        Some(got) => format!("the server answered {}: it did not understand the handshake", safe(got, true)),
-        None => "the server answered nothing of the kind".to_owned(),
-    };
-    vec![
-        "the answer to our key (RFC 6455 s4.2.2):".to_owned(),
-        format!("  key      {key}"),
-        format!("  + GUID   {guid}"),
-        format!("  SHA-1    {hex}"),
-        format!("  base64   {expected}"),
-        format!("  {verdict}"),
-    ]
-}
-
-/// A frame's header (RFC 6455 s5.2) and the beginning of its payload in the clear.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame<'a> {
-    /// Whether it went out.
-    pub ours: bool,
-    /// FIN.
-    pub fin: bool,
-    /// RSV1: compressed.
-    pub compressed: bool,
-    /// The opcode's number.
-    pub opcode: u8,
-    /// The opcode's name.
-    pub name: &'a str,
-    /// The masking key.
-    pub key: Option<[u8; 4]>,
-    /// Octets of payload.
-    pub len: u64,
-    /// Octets of header.
-    pub header: usize,
-    /// The beginning of the payload.
-    pub payload: &'a [u8],
-}
-
-/// A frame: its bits, how its length is written, and its key; on a line of its own the beginning of its payload.
-pub fn frame(frame: &Frame<'_>, ascii: bool) -> Vec<String> {
-    let Frame { ours, fin, compressed, opcode, name, key, len, header, payload } = *frame;
-    let form = match len {
-        0..126 => "7 bits",
-        126..0x1_0000 => "7+16 bits",
-        _ => "7+64 bits",
-    };
-    let key =
-        key.map_or_else(String::new, |k| format!(" key {:02x}{:02x}{:02x}{:02x}", k[0], k[1], k[2], k[3]));
-    let sign = if ours { '>' } else { '<' };
-    let (fin, rsv1) = (u8::from(fin), u8::from(compressed));
-    let head =
-        format!("{sign} {name} {opcode} FIN={fin} RSV1={rsv1} len {len} ({form}){key}, header {header}");
-    let shown = (!payload.is_empty()).then(|| format!("    {}", preview(payload, 72, ascii)));
-    std::iter::once(head).chain(shown).collect()
-}
-
-/// What the TLS handshake settled.
-pub fn tls(server: &str, version: &str, suite: &str, alpn: Option<&str>, verified: bool) -> String {
-    let who = if verified { "whose certificate says so" } else { "whose certificate was not checked" };
-    let alpn = alpn.map_or_else(|| "no ALPN".to_owned(), |alpn| format!("ALPN {}", safe(alpn, true)));
-    format!("{version} with {}, {who}: {suite}, {alpn}", safe(server, true))
 }
 
 /// How a connection ended: the peer's close code (1005 for none, 1006 without a Close), the code's registered name,
@@ -198,28 +129,8 @@ mod tests {
     }
 
     #[test]
-    fn a_frame_and_the_answer_to_a_key_are_told_to_the_bit() {
-        let mut told = Frame {
-            ours: true,
-            fin: true,
-            compressed: false,
-            opcode: 1,
-            name: "Text",
-            key: Some([0x37, 0xfa, 0x21, 0x3d]),
-            len: 5,
-            header: 6,
-            payload: b"Hello",
-        };
-        assert_eq!(
-            frame(&told, true),
-            ["> Text 1 FIN=1 RSV1=0 len 5 (7 bits) key 37fa213d, header 6", "    \"Hello\""]
-        );
-        told = Frame { ours: false, key: None, len: 65_536, header: 10, payload: b"", ..told };
-        assert_eq!(frame(&told, true), ["< Text 1 FIN=1 RSV1=0 len 65536 (7+64 bits), header 10"]);
-        let steps = accept("k", "g", &[0xab; 20], "a=", Some("b=")).join("\n");
-        assert!(steps.contains(&"ab".repeat(20)) && steps.contains("answered b=: it did not"), "{steps}");
-        let lines = head('<', "HTTP/1.1 101 x", [("A", &b"b\x1b"[..])].into_iter());
-        assert_eq!(lines, ["< HTTP/1.1 101 x", "< A: b\\u{1b}"]);
+    fn a_field_steers_no_terminal() {
+        assert_eq!(fields('<', &[("A".into(), "b\x1b".into())]), ["< A: b\\u{1b}"]);
     }
 
     #[test]

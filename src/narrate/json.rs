@@ -6,9 +6,10 @@ mod websocket;
 use super::sentence::{Narrator, Sentence};
 use super::style::Glyphs;
 use crate::model::{
-    ArpOperation, Call, Carried, Delivery, Direction, Endpoint, Errno, Event, Evidence, Fate, Flow, Heading,
-    How, IcmpKind, Ip, Located, Malformed, Outcome, Packet, Place, Problem, Returned, Row, Rule, Run, Seen,
-    Sink, SocketKind, Standing, Tcp, TcpInfo, TcpNote, Value, What, WireChange,
+    ArpOperation, Call, Carried, CheckedBy, Delivery, Direction, Endpoint, Errno, Event, Evidence, Fate,
+    Flow, Heading, How, IcmpKind, Ip, Located, Malformed, Outcome, Packet, Place, Problem, Returned, Row,
+    Rule, Run, Seen, Sink, SocketKind, Standing, Tcp, TcpInfo, TcpNote, TlsHandshake, Value, What,
+    WireChange,
 };
 use serde_json::{Map, Value as Any, json};
 use std::fmt::Write as _;
@@ -220,6 +221,10 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
             put(&mut o, "what", "queue");
             queue::fields(&mut o, seen);
         }
+        What::Tls(settled) => {
+            put(&mut o, "what", "tls");
+            put(&mut o, "tls", tls_object(settled));
+        }
         What::WireSet(set) => {
             put(&mut o, "what", "wire_set");
             put(&mut o, "set", set.words.as_str());
@@ -244,6 +249,26 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
         bytes_fields(&mut o, located);
     }
     o
+}
+
+fn tls_object(settled: &TlsHandshake) -> Any {
+    let TlsHandshake { server, version, cipher_suite, key_exchange, alpn, certificates, checked_by, took } =
+        settled;
+    let checked_by = match checked_by {
+        CheckedBy::System => "system",
+        CheckedBy::File(_) => "file",
+        CheckedBy::Nobody => "nobody",
+    };
+    json!({
+        "server": server,
+        "version": version,
+        "cipher_suite": cipher_suite,
+        "key_exchange": key_exchange,
+        "alpn": alpn,
+        "certificates": certificates,
+        "checked_by": checked_by,
+        "took_ns": nanos(*took),
+    })
 }
 
 fn evidence(e: Evidence) -> &'static str {

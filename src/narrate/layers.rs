@@ -92,10 +92,10 @@ pub const ROWS: &[Row] = &[
     row(
         "TLS",
         "~5/6",
-        "Application side of Transport",
-        "has sublayers of its own",
+        APPLICATION,
+        "on the side of Transport; has sublayers of its own",
         Cite::rfc(8446, "1"),
-        &[],
+        &[Protocol::Tls],
     ),
     row("HTTP", "7", APPLICATION, "", Cite::rfc(9110, "1.1"), &[Protocol::Http]),
     row(

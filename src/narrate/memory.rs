@@ -184,6 +184,8 @@ pub(super) struct SaidSoFar {
     pub(super) in_message: bool,
     /// The captured frame that its last WebSocket frame ended in.
     pub(super) last: Option<FrameId>,
+    /// Whether it broke a rule.
+    pub(super) broke: bool,
 }
 
 impl Memory {
@@ -232,7 +234,7 @@ impl Memory {
                     self.queues.insert((by.stream, seen.sender), by.last);
                 }
             }
-            What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) => {}
+            What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::Tls(_) => {}
         }
     }
 
@@ -244,11 +246,12 @@ impl Memory {
                 said.in_message = !frame.fin;
             }
         }
+        said.broke |= matches!(seen.step, Step::Fault { .. });
     }
 
-    /// What the sender of this step has said before.
-    pub(super) fn said_so_far(&self, seen: &WebSocket) -> SaidSoFar {
-        self.websockets.get((seen.carried.map(|c| c.stream), seen.sender)).copied().unwrap_or_default()
+    /// What a side of this step's connection has said before.
+    pub(super) fn said_so_far(&self, seen: &WebSocket, side: Side) -> SaidSoFar {
+        self.websockets.get((seen.carried.map(|c| c.stream), side)).copied().unwrap_or_default()
     }
 
     /// The captured frame in which the last frame of this step's sender ended.

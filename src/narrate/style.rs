@@ -47,6 +47,8 @@ fn level(span: OsiSpan) -> String {
     let mark = if span.convention { "~" } else { "" };
     if span.low == span.high {
         format!("{mark}L{}", span.low)
+    } else if span.convention {
+        format!("{mark}L{}/{}", span.low, span.high)
     } else {
         format!("{mark}L{}-{}", span.low, span.high)
     }

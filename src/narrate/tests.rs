@@ -59,6 +59,12 @@ fn a_websocket_conversation() {
 }
 
 #[test]
+fn a_close_after_a_fault_waits_for_no_answer() {
+    let told = timeline(&webs::given_up(), Style::default());
+    assert!(told.contains("gives the connection up") && !told.contains("has to say Close too"), "{told}");
+}
+
+#[test]
 fn websocket_troubles() {
     insta::assert_snapshot!(timeline(&webs::troubles(), Style::default()));
 }

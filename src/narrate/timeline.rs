@@ -8,8 +8,8 @@ use super::style::{Ink, Style, TcpInfoShow};
 use super::text::{NO_BREAK, columns, ms, pad, right, wrap};
 use crate::model::queue::Step as Frames;
 use crate::model::{
-    Call, Cite, Document, Event, EventId, Evidence, Fate, Flow, Outcome, Place, Protocol, Run, Side, Sink,
-    Standing, TcpInfo, TcpState, What,
+    Call, CheckedBy, Cite, Document, Event, EventId, Evidence, Fate, Flow, Outcome, Place, Protocol, Run,
+    Side, Sink, Standing, TcpInfo, TcpState, What,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -95,6 +95,7 @@ impl<W: Write> Timeline<W> {
             What::Wire(_) | What::WireSet(_) => true,
             What::WebSocket(seen) => seen.step.is_failure(),
             What::Queue(seen) => seen.step.is_failure(),
+            What::Tls(settled) => settled.checked_by == CheckedBy::Nobody,
             What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
         };
         // A call's own page in the manual has its name: the line says it already.
@@ -312,7 +313,12 @@ impl<W: Write> Timeline<W> {
                 }
                 self.print(&block)
             }
-            What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::WebSocket(_) | What::Queue(_) => {
+            What::Wire(_)
+            | What::WireSet(_)
+            | What::Connections(_)
+            | What::WebSocket(_)
+            | What::Queue(_)
+            | What::Tls(_) => {
                 if self.flush_frame()? == Flow::Stop || self.flush_calls()? == Flow::Stop {
                     return Ok(Flow::Stop);
                 }

@@ -40,7 +40,17 @@ fn messages_go_through_tls() {
     let at = secured("server.pem", &["http/1.1"]);
     let told = wss(at, &["--ca", &file("ca.pem"), "-v"], b"secret\n");
     assert_eq!((told.code, told.text()), (0, "secret\n"), "{}", told.err);
-    assert!(told.err.contains("TLSv1.3") && told.err.contains("http/1.1"), "{}", told.err);
+    for says in ["TLSv1.3 handshake with localhost", "http/1.1", "~L5/6", "an authority in", "an observer"] {
+        assert!(told.err.contains(says), "{says}: {}", told.err);
+    }
+    let told = wss(at, &["--insecure", "--json"], b"secret\n");
+    let settled: serde_json::Value = told
+        .text()
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .find_map(|line| Some(line.get("tls")?.clone()))
+        .unwrap();
+    assert_eq!((&settled["checked_by"], &settled["alpn"]), (&"nobody".into(), &"http/1.1".into()));
     // By its address, which the certificate also names.
     let told = connect(&[&format!("wss://{at}/"), "--ca", &file("ca.pem")], b"by address\n");
     assert_eq!((told.code, told.text()), (0, "by address\n"), "{}", told.err);

@@ -109,6 +109,10 @@ fn check(args: &WsConformArgs, url: &Url, cases: &[Case], screen: &mut Screen<'_
         let text = "this layerlab was built without TLS (its feature `tls`): use ws://";
         return Err(Cannot(text.to_owned()).into());
     }
+    #[cfg(feature = "tls")]
+    if let Some(warning) = args.tls.warning().filter(|_| url.secure) {
+        writeln!(io::stderr(), "layerlab: {warning}")?;
+    }
     let plan = Plan {
         url: url.clone(),
         #[cfg(feature = "tls")]

@@ -18,6 +18,13 @@ pub(super) struct TlsArgs {
 }
 
 impl TlsArgs {
+    /// What must be said before anything is sent.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        self.insecure.then_some(
+            "WARNING: the server's certificate is NOT CHECKED (--insecure): anybody on the way can be it",
+        )
+    }
+
     /// Who is believed.
     pub(super) fn trust(&self) -> Trust {
         match &self.ca {

@@ -1,9 +1,8 @@
 //! Where no frame is seen: the octets that one side's send() took and recv() gave are the two streams.
 
-use super::reader::Reader;
-use super::what;
+use super::overheard::Overheard;
 use crate::dissect::recent::Recent;
-use crate::model::{Backend, Call, Event, EventId, Evidence, Heading, Place, Returned, Side, What};
+use crate::model::{Backend, Call, Event, Heading, Place, Returned, Side, What};
 
 /// Sockets that are watched at most.
 const SOCKETS_MAX: usize = 1024;
@@ -19,7 +18,7 @@ enum Socket {
     /// Something else.
     Other,
     /// Something that is read, perhaps; the part that the program plays in it.
-    Watched(Reader, Side),
+    Watched(Overheard, Side),
 }
 
 /// The sockets of a run without frames.
@@ -66,30 +65,18 @@ impl Calls {
         let socket = self.sockets.obtain(key, |_| true, || Socket::Fresh);
         if let Socket::Fresh = socket {
             let part = if outward { Side::Client } else { Side::Server };
-            *socket = Socket::Watched(Reader::new(true), part);
+            *socket = Socket::Watched(Overheard::new(side), part);
         }
-        let Socket::Watched(reader, part) = socket else { return Vec::new() };
+        let Socket::Watched(overheard, part) = socket else { return Vec::new() };
         let sender = if outward { *part } else { part.other() };
-        let mut found = Vec::new();
-        if !reader.feed(sender, octets, (None, event.at), &mut found) {
+        let mut told = overheard.hear(event.at, sender, octets);
+        if !overheard.goes_on() {
             *socket = Socket::Other;
         }
         let heading = Heading::Toward(if outward { side } else { side.other() }.outward());
-        let step = |(sender, at, told)| {
-            let (protocol, what) = what((sender, told), at, None, |_| None);
-            Event {
-                id: EventId(0),
-                cause: Some(event.id),
-                at: event.at,
-                place: event.place,
-                heading,
-                protocol,
-                what,
-                bytes: None,
-                evidence: Evidence::Syscall,
-                cite: None,
-            }
-        };
-        found.into_iter().map(step).collect()
+        for step in &mut told {
+            (step.cause, step.heading) = (Some(event.id), heading);
+        }
+        told
     }
 }

@@ -13,6 +13,7 @@
 mod assembly;
 mod calls;
 mod datagrams;
+mod overheard;
 mod reader;
 mod watch;
 
@@ -29,6 +30,7 @@ use crate::stack::{IpFacts, TcpFacts, UdpFacts};
 use assembly::Assembly;
 pub(super) use calls::Calls;
 use datagrams::Datagrams;
+pub use overheard::Overheard;
 use reader::{Found, Reader, Told, may_begin};
 use std::collections::VecDeque;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! What a connection carries, once its first octets have shown it: an upgrade to WebSocket, layerlab's frames, or nothing
 //! that is read here.
 
-use super::watch::Watch;
+use super::watch::{SAMPLE, Watch};
 use crate::model::queue::Carrier;
 use crate::model::websocket::{self, Lost};
 use crate::model::{FrameId, Side, Time};
@@ -88,7 +88,7 @@ impl Reader {
                         return true;
                     }
                     Some(true) => Reader::Queue(Box::new(Observer::new(true, *whole))),
-                    Some(false) if may_begin(&all) => Reader::Web(Box::new(Watch::new())),
+                    Some(false) if may_begin(&all) => Reader::Web(Box::new(Watch::new(SAMPLE))),
                     Some(false) => return false,
                 };
                 self.feed(sender, &all, whence, found)

@@ -11,8 +11,8 @@ use crate::stack::l7_application::ws::{Limits, Observer, Rule, Seen, Whole, fact
 use std::collections::VecDeque;
 use std::ops::Range;
 
-/// Octets of a payload that a step has at most; a control frame's fit whole.
-const SAMPLE: usize = 256;
+/// Octets of a payload that a step has at most, unless somebody wants more; a control frame's fit whole.
+pub(super) const SAMPLE: usize = 256;
 /// Pings of a side whose answer is awaited, at most: older ones are forgotten.
 const PINGS: usize = 16;
 /// Octets of a message at most, inflated. It is a bound on memory, no rule: what is larger is not followed.
@@ -45,10 +45,11 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn new() -> Watch {
+    /// A payload is told up to `sample` octets.
+    pub(super) fn new(sample: usize) -> Watch {
         let limits = Limits { frame: u64::MAX >> 1, message: MESSAGE, fragments: u32::MAX };
         Watch {
-            observer: Observer::new(limits, http1::Limits::default(), SAMPLE).with_whole(may_be_frame),
+            observer: Observer::new(limits, http1::Limits::default(), sample).with_whole(may_be_frame),
             queue: None,
             answer: 0..0,
             asked: false,

@@ -28,6 +28,16 @@ pub struct Dialled {
     pub addresses: usize,
 }
 
+impl Dialled {
+    /// The socket's number, where sockets have small ones.
+    pub fn descriptor(&self) -> Option<i32> {
+        #[cfg(unix)]
+        return Some(std::os::fd::AsRawFd::as_raw_fd(&self.stream));
+        #[cfg(not(unix))]
+        None
+    }
+}
+
 /// No TCP connection came about.
 #[derive(Debug, thiserror::Error)]
 pub enum DialError {

@@ -47,7 +47,7 @@ pub use dial::{DialError, Dialled, dial};
 pub use driver::{Driver, Turn};
 pub use stream::Stream;
 #[cfg(feature = "tls")]
-pub use tls::{Settled, Tls, TlsError, Trust};
+pub use tls::{Tls, TlsError, Trust};
 
 #[cfg(test)]
 mod tests;

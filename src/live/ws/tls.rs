@@ -4,6 +4,7 @@
 //! is Rust throughout: building takes no C compiler, and a static program stays possible.
 
 use super::stream::Stream;
+use crate::model::{CheckedBy, TlsHandshake};
 use crate::stack::l7_application::ws::Url;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -29,27 +30,6 @@ pub enum Trust {
     File(PathBuf),
     /// Anybody: what is said stays secret, but nobody knows between whom.
     Anybody,
-}
-
-/// What the handshake settled.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Settled {
-    /// The name that the certificate had to be for.
-    pub server: String,
-    /// `TLSv1.3`.
-    pub version: String,
-    /// `TLS13_AES_256_GCM_SHA384`.
-    pub cipher_suite: String,
-    /// How the keys were agreed on: `X25519`.
-    pub key_exchange: Option<String>,
-    /// What was agreed on to speak inside (ALPN, RFC 7301).
-    pub alpn: Option<String>,
-    /// Certificates that the server sent.
-    pub certificates: usize,
-    /// Whether they were checked.
-    pub verified: bool,
-    /// How long the handshake took.
-    pub took: Duration,
 }
 
 /// No TLS connection came about: what was wrong, and what to do.
@@ -156,7 +136,7 @@ pub struct Tls {
     config: Arc<ClientConfig>,
     name: ServerName<'static>,
     server: String,
-    verified: bool,
+    checked_by: CheckedBy,
 }
 
 impl Tls {
@@ -186,21 +166,26 @@ impl Tls {
         };
         // RFC 6455 upgrades HTTP/1.1: a server that would rather speak HTTP/2 must hear of it (RFC 7301).
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        Ok(Tls { config: Arc::new(config), name, server, verified: *trust != Trust::Anybody })
+        let checked_by = match trust {
+            Trust::System => CheckedBy::System,
+            Trust::File(file) => CheckedBy::File(file.display().to_string()),
+            Trust::Anybody => CheckedBy::Nobody,
+        };
+        Ok(Tls { config: Arc::new(config), name, server, checked_by })
     }
 
     /// Does the handshake on `tcp`, within `patience`.
     ///
     /// # Errors
     /// [`TlsError`].
-    pub fn handshake(&self, tcp: TcpStream, patience: Duration) -> Result<(Stream, Settled), TlsError> {
+    pub fn handshake(&self, tcp: TcpStream, patience: Duration) -> Result<(Stream, TlsHandshake), TlsError> {
         let server = self.server.clone();
         let began = Instant::now();
         let mut session = ClientConnection::new(Arc::clone(&self.config), self.name.clone())
             .map_err(|source| self.refused(source))?;
         self.shake_hands(&mut session, &tcp, began + patience, patience)?;
         let text = |octets: &[u8]| String::from_utf8_lossy(octets).into_owned();
-        let settled = Settled {
+        let settled = TlsHandshake {
             server,
             version: session
                 .protocol_version()
@@ -211,7 +196,7 @@ impl Tls {
             key_exchange: session.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
             alpn: session.alpn_protocol().map(text),
             certificates: session.peer_certificates().map_or(0, <[_]>::len),
-            verified: self.verified,
+            checked_by: self.checked_by.clone(),
             took: began.elapsed(),
         };
         let stream = Stream::plain(tcp).map_err(|error| self.ended(&error, patience))?;

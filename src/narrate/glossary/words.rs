@@ -280,7 +280,7 @@ pub(super) const MODELS: &[Entry] = &[
     entry(
         "TLS",
         &["SSL", "transport layer security"],
-        At("~5/6", "Application side of Transport"),
+        Of(Protocol::Tls),
         "Encrypts and authenticates a stream between two programs.",
         "It is OSI layer 6, or part of TCP.",
         "It runs above TCP and below the application's messages, with a record layer and a handshake of its own: it \

@@ -4,6 +4,7 @@ mod call;
 mod fate;
 mod frame;
 mod queue;
+mod tls;
 mod websocket;
 
 use super::memory::Memory;
@@ -150,6 +151,7 @@ impl Narrator {
             What::Connections(left) => draft.connections(left),
             What::WebSocket(seen) => websocket::step(&mut draft, seen),
             What::Queue(seen) => queue::step(&mut draft, seen),
+            What::Tls(settled) => tls::settled(&mut draft, settled),
         };
         // What is not shown must not use up what is said only once.
         let plain = match &event.what {
@@ -300,6 +302,10 @@ impl Draft<'_> {
             Protocol::Http => {
                 ("blind http", "HTTP sees requests and responses; it cannot see segments or loss")
             }
+            Protocol::Tls => (
+                "blind tls",
+                "TLS sees octets; it cannot see messages, and what it seals a program sees only in the clear: no record",
+            ),
             Protocol::WebSocket => (
                 "blind websocket",
                 "WebSocket sees its own frames and messages; it cannot see segments or loss",

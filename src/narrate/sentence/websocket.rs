@@ -165,7 +165,7 @@ fn header_words(frame: &Frame) -> String {
 
 fn websocket_frame(draft: &mut Draft<'_>, seen: &WebSocket, frame: &Frame) -> String {
     let ascii = draft.glyphs.ascii;
-    let before = draft.memory.said_so_far(seen);
+    let before = draft.memory.said_so_far(seen, seen.sender);
     let mut words = header_words(frame);
     let compressed = matches!(&frame.completes, Completes::Message(m) if m.compressed.is_some());
     let close = matches!(frame.completes, Completes::Close(_));
@@ -186,7 +186,7 @@ fn websocket_frame(draft: &mut Draft<'_>, seen: &WebSocket, frame: &Frame) -> St
             "the other side has to answer with a Pong of the same payload",
         ),
         Completes::Pong(answered) => pong(draft, *answered),
-        Completes::Close(close) => words.push_str(&closing(draft, close)),
+        Completes::Close(close) => words.push_str(&closing(draft, seen, close)),
     }
     if frame.is_control() && before.in_message {
         draft.meaning(rfc("5.4"), "between the fragments of a message: a control frame may stand there");
@@ -271,19 +271,20 @@ fn pong(draft: &mut Draft<'_>, answered: Option<Answered>) {
     }
 }
 
-fn closing(draft: &mut Draft<'_>, close: &Close) -> String {
+/// What a Close does: what comes of it is told when it is seen.
+fn closing(draft: &mut Draft<'_>, seen: &WebSocket, close: &Close) -> String {
     let ascii = draft.glyphs.ascii;
-    if close.answers {
-        draft.meaning(
-            rfc("7.1.1"),
-            "both sides said Close: WebSocket is closed cleanly, and the server ends TCP first",
-        );
+    let (section, text) = if draft.memory.said_so_far(seen, seen.sender.other()).broke {
+        (
+            "7.1.7",
+            "says why this side gives the connection up: it reads no more, so an answer is not waited for",
+        )
+    } else if close.answers {
+        ("7.1.1", "both sides have said Close; it is for the server to end TCP first")
     } else {
-        draft.meaning(
-            rfc("5.5.1"),
-            "the closing handshake begins: this side sends no more, the other answers with a Close",
-        );
-    }
+        ("5.5.1", "the closing handshake begins: this side sends no more, and the other has to say Close too")
+    };
+    draft.meaning(rfc(section), text);
     match close.code {
         None => {
             draft.meaning(rfc("7.1.5"), "no code in it: its receiver's program is told 1005");

@@ -296,5 +296,24 @@ pub(super) fn everything() -> Vec<Event> {
     t.push(50_000, None, place, Protocol::Tcp, What::Connections(vec![client]));
     let place = Place::Host(Side::Server);
     t.push(50_000, None, place, Protocol::Tcp, What::Connections(Vec::new()));
+    let by_file = CheckedBy::File("ca.pem".into());
+    for (server, version, certificates, checked_by) in [
+        ("example.org", "TLSv1.3", 3, CheckedBy::System),
+        ("example.org", "TLSv1.2", 1, by_file),
+        ("10.0.0.2", "TLSv1.3", 1, CheckedBy::Nobody),
+    ] {
+        let settled = TlsHandshake {
+            server: server.into(),
+            version: version.into(),
+            cipher_suite: "TLS13_AES_256_GCM_SHA384".into(),
+            key_exchange: Some("X25519".into()),
+            alpn: Some("http/1.1".into()),
+            certificates,
+            checked_by,
+            took: Duration::from_millis(21),
+        };
+        let place = Place::Host(Side::Client);
+        t.push(50_000, None, place, Protocol::Tls, What::Tls(Box::new(settled)));
+    }
     t.events
 }

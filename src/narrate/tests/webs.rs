@@ -202,6 +202,14 @@ pub(super) fn troubles() -> Tale {
     tell(failures())
 }
 
+/// A fault of the server's, and the client's Close that says so.
+pub(super) fn given_up() -> Tale {
+    let close = Close { code: Some(1002), name: "Protocol Error", reason: String::new(), answers: false };
+    let close = control(8, "Connection Close", b"\x03\xea", Completes::Close(close));
+    let fault = failures().into_iter().find(|(_, step)| matches!(step, Step::Fault { .. }));
+    tell(fault.into_iter().chain([(Client, Step::Frame(close))]))
+}
+
 /// Every kind of step.
 pub(super) fn everything() -> Vec<Event> {
     tell(handshake().into_iter().chain(frames()).chain(failures())).events

@@ -59,9 +59,12 @@ pub(crate) struct WsConnectArgs {
     /// How long the server may take to accept, to answer, to take what is sent, and to close
     #[arg(long, value_name = "TIME", value_parser = waiting_time, default_value = "10s", help_heading = "Handshake")]
     pub(crate) timeout: Duration,
-    /// Show the handshake, Pings and Closes; twice, every frame
+    /// Tell the handshake, Pings and Closes; twice, every frame
     #[arg(long, short, action = ArgAction::Count, help_heading = "Output")]
     pub(crate) verbose: u8,
+    /// One JSON object a line for what happens, messages among it (docs/json.md)
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["verbose", "quiet"])]
+    pub(crate) json: bool,
     /// Say nothing but messages and errors
     #[arg(long, short, help_heading = "Output", conflicts_with = "verbose")]
     pub(crate) quiet: bool,

@@ -3,6 +3,7 @@
 mod args;
 mod input;
 mod show;
+mod tell;
 #[cfg(feature = "edit")]
 mod terminal;
 mod typed;
@@ -13,13 +14,15 @@ use crate::cli::exit::Answer;
 #[cfg(not(feature = "tls"))]
 use crate::cli::exit::Cannot;
 use crate::host::{Clock, entropy, signal};
-use crate::live::ws::{Driver, Stream, Turn, dial};
 #[cfg(feature = "tls")]
-use crate::live::ws::{Tls, Trust};
-use crate::model::{Side, Time};
+use crate::live::ws::Tls;
+use crate::live::ws::{Driver, Stream, Turn, dial};
+use crate::model::Time;
+#[cfg(feature = "tls")]
+use crate::model::{Protocol, What};
 use crate::narrate::client::{self, Waited};
 use crate::stack::l7_application::http1::{Fields, ResponseHead};
-use crate::stack::l7_application::ws::handshake::{ClientRequest, DeflateWish, GUID, Refusal};
+use crate::stack::l7_application::ws::handshake::{ClientRequest, DeflateWish, Refusal};
 use crate::stack::l7_application::ws::machine::{Command, Event, Settings, Waiting};
 use crate::stack::l7_application::ws::{CloseCode, Kind, Limits, Masks, Misuse, Setup, WebSocket};
 use anyhow::Context;
@@ -30,13 +33,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, TryRecvError};
 use std::time::Duration;
+use tell::Teller;
 use typed::Order;
 
 /// How often Ctrl-C is looked for where no call is interrupted by it.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// Octets of a frame's payload that `-vv` may show.
-const SHOWN: usize = 64;
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
@@ -45,14 +47,20 @@ pub(crate) fn run(args: &WsConnectArgs) -> anyhow::Result<Answer> {
     let mut screen = Screen::new(args);
     let (request, masks) = request(args);
     // Before Ctrl-C is caught: the resolver waits long, and looks at no flag.
-    let stream = stream(args, &mut screen)?;
+    let clock = Clock::start();
+    let mut teller = Teller::new(args, clock);
+    let stream = stream(args, &mut teller, &mut screen)?;
     let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
     let machine = WebSocket::client(request, masks, Arc::new(settings(args)));
-    let driver =
-        Driver::new(stream, machine, Clock::start()).context("there is no way to wait for the server")?;
+    let driver = Driver::new(stream, machine, clock).context("there is no way to wait for the server")?;
+    let driver = match teller.ear() {
+        Some(ear) => driver.overheard_by(ear),
+        None => driver,
+    };
     let mut talk = Talk {
         args,
         screen: &mut screen,
+        teller,
         driver: driver.stalling_at_most(args.timeout),
         input: None,
         close_at: None,
@@ -67,11 +75,12 @@ pub(crate) fn run(args: &WsConnectArgs) -> anyhow::Result<Answer> {
     };
     talk.driver.command(Command::Begin)?;
     talk.until_over(&stop)?;
+    talk.teller.finish(talk.stopping)?;
     Ok(talk.answer)
 }
 
 /// A connection to the URL's host: TCP, and TLS on it where the URL says wss.
-fn stream(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Stream> {
+fn stream(args: &WsConnectArgs, teller: &mut Teller, screen: &mut Screen) -> anyhow::Result<Stream> {
     #[cfg(feature = "tls")]
     let tls = if args.url.secure { Some(tls(args, screen)?) } else { None };
     #[cfg(not(feature = "tls"))]
@@ -81,21 +90,11 @@ fn stream(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Stream> {
         );
     }
     let dialled = dial(&args.url, args.timeout)?;
-    if args.verbose > 0 {
-        screen.remark(&format!("connected to {} from {}", dialled.peer, dialled.local))?;
-    }
+    teller.dialled(&dialled, screen)?;
     #[cfg(feature = "tls")]
     if let Some(tls) = tls {
         let (stream, settled) = tls.handshake(dialled.stream, args.timeout)?;
-        if args.verbose > 0 {
-            screen.remark(&client::tls(
-                &settled.server,
-                &settled.version,
-                &settled.cipher_suite,
-                settled.alpn.as_deref(),
-                settled.verified,
-            ))?;
-        }
+        teller.happened(Protocol::Tls, What::Tls(Box::new(settled)), screen)?;
         return Ok(stream);
     }
     Stream::plain(dialled.stream).context("the socket cannot be set up")
@@ -104,13 +103,10 @@ fn stream(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Stream> {
 /// Whom to believe; said before anything is sent.
 #[cfg(feature = "tls")]
 fn tls(args: &WsConnectArgs, screen: &mut Screen) -> anyhow::Result<Tls> {
-    let trust = args.tls.trust();
-    if trust == Trust::Anybody {
-        screen.complain(
-            "WARNING: the server's certificate is NOT CHECKED (--insecure): anybody on the way can be it",
-        )?;
+    if let Some(warning) = args.tls.warning() {
+        screen.complain(warning)?;
     }
-    super::tls::tls(&args.url, &trust)
+    super::tls::tls(&args.url, &args.tls.trust())
 }
 
 fn request(args: &WsConnectArgs) -> (ClientRequest, Masks) {
@@ -137,7 +133,6 @@ fn settings(args: &WsConnectArgs) -> Settings {
         ping_every: args.ping_every,
         pong_within: args.timeout,
         close_within: args.timeout,
-        tell_frames: (args.verbose > 1).then_some(SHOWN),
         ..Settings::default()
     }
 }
@@ -146,6 +141,7 @@ fn settings(args: &WsConnectArgs) -> Settings {
 struct Talk<'a> {
     args: &'a WsConnectArgs,
     screen: &'a mut Screen,
+    teller: Teller,
     driver: Driver,
     /// Standard input, once the connection is open and until it ends.
     input: Option<Receiver<Input>>,
@@ -190,7 +186,9 @@ impl Talk<'_> {
             }
             let glance = self.driver.now() + GLANCE;
             let patience = self.close_at.map_or(glance, |at| at.min(glance));
-            match self.driver.next(Some(patience)) {
+            let turn = self.driver.next(Some(patience));
+            self.teller.catch_up(self.screen)?;
+            match turn {
                 Turn::Event(event) => self.event(event)?,
                 Turn::Failed(error) => self.failure = Some(error),
                 Turn::Woken | Turn::Elapsed => {}
@@ -306,35 +304,9 @@ impl Talk<'_> {
     fn event(&mut self, event: Event) -> anyhow::Result<()> {
         self.heard();
         match event {
-            Event::Request(head) => {
-                let line = format!("{} {} HTTP/1.{}", head.method, head.target, head.minor_version);
-                self.verbosely(1, || client::head('>', &line, head.fields.iter()))?;
-            }
-            Event::Response(head, steps) => {
-                let line = format!("HTTP/1.{} {} {}", head.minor_version, head.status, head.reason);
-                self.verbosely(1, || client::head('<', &line, head.fields.iter()))?;
-                if let Some(steps) = steps.filter(|_| head.status == 101) {
-                    let got = head.fields.text("sec-websocket-accept");
-                    self.verbosely(1, || client::accept(&steps.key, GUID, &steps.sha1, &steps.accept, got))?;
-                }
-                self.response = Some(head);
-            }
-            Event::Frame { sender, header, payload } => {
-                let ascii = self.args.ascii;
-                let frame = client::Frame {
-                    ours: sender == Side::Client,
-                    fin: header.fin,
-                    compressed: header.compressed,
-                    opcode: header.opcode as u8,
-                    name: header.opcode.name(),
-                    key: header.mask,
-                    len: header.len,
-                    header: header.encoded_len(),
-                    // What is compressed says nothing to a reader.
-                    payload: if header.compressed { &[] } else { &payload },
-                };
-                self.verbosely(2, || client::frame(&frame, ascii))?;
-            }
+            // The teller heard of it.
+            Event::Request(_) | Event::Frame { .. } | Event::Ping(_) => {}
+            Event::Response(head, _) => self.response = Some(head),
             // Told when everything is over.
             Event::Close(_) => {}
             Event::Opened(_) => self.opened()?,
@@ -349,14 +321,8 @@ impl Talk<'_> {
                     self.screen.message(kind, &payload)?;
                 }
             }
-            Event::Ping(payload) => {
-                if self.args.verbose > 0 {
-                    self.screen
-                        .remark(&format!("a Ping of {} octets came, and was answered", payload.len()))?;
-                }
-            }
             Event::Pong(_, after) => {
-                if self.args.verbose > 0 || self.typing {
+                if self.typing && self.args.verbose == 0 {
                     let rtt = after.map_or_else(String::new, |after| format!(" {after:?} after its Ping"));
                     self.screen.remark(&format!("a Pong came{rtt}"))?;
                 }
@@ -376,21 +342,13 @@ impl Talk<'_> {
         Ok(())
     }
 
-    /// Says it where `-v` was given so often.
-    fn verbosely(&mut self, least: u8, lines: impl FnOnce() -> Vec<String>) -> anyhow::Result<()> {
-        if self.args.verbose >= least {
-            lines().into_iter().try_for_each(|line| self.screen.detail(line))?;
-        }
-        Ok(())
-    }
-
     fn opened(&mut self) -> anyhow::Result<()> {
         if self.args.echo {
             return Ok(());
         }
         let (tell, input) = input::channel(self.driver.waker());
         self.input = Some(input);
-        self.typing = show::is_terminal() && !self.args.binary;
+        self.typing = show::is_terminal() && !self.args.binary && !self.args.json;
         if self.typing {
             self.screen
                 .remark(&format!("connected to {}; /help lists commands, Ctrl-D closes", self.args.url))?;

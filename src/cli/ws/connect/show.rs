@@ -20,6 +20,8 @@ pub(super) struct Screen {
     /// What comes is written as it is.
     raw: bool,
     quiet: bool,
+    /// Standard output is JSON's.
+    json: bool,
     ascii: bool,
     #[cfg(feature = "edit")]
     above: Option<Above>,
@@ -32,6 +34,7 @@ impl Screen {
             terminal,
             raw: args.binary && !terminal,
             quiet: args.quiet,
+            json: args.json,
             ascii: args.ascii,
             #[cfg(feature = "edit")]
             above: None,
@@ -46,6 +49,9 @@ impl Screen {
 
     /// A message that came.
     pub(super) fn message(&mut self, kind: Kind, payload: &[u8]) -> io::Result<()> {
+        if self.json {
+            return Ok(());
+        }
         if self.raw {
             let mut out = io::stdout().lock();
             return out.write_all(payload).and_then(|()| out.flush());
