@@ -1,18 +1,17 @@
 //! One JSON object a line. The schema is docs/json.md, field by field; a test holds the two together.
 
+mod call;
+mod frame;
 mod queue;
 mod websocket;
 
 use super::sentence::{Narrator, Sentence};
 use super::style::Glyphs;
 use crate::model::{
-    ArpOperation, Call, Carried, CheckedBy, Delivery, Direction, Endpoint, Errno, Event, Evidence, Fate,
-    Flow, Heading, How, IcmpKind, Ip, Located, Malformed, Outcome, Packet, Place, Problem, Returned, Row,
-    Rule, Run, Seen, Sink, SocketKind, Standing, Tcp, TcpInfo, TcpNote, TlsHandshake, Value, What,
-    WireChange,
+    CheckedBy, Delivery, Direction, Endpoint, Event, Evidence, Fate, Flow, Heading, Outcome, Place, Row,
+    Rule, Run, Sink, Standing, TlsHandshake, Value, What, WireChange,
 };
 use serde_json::{Map, Value as Any, json};
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -188,18 +187,18 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
     match &event.what {
         What::Called { fd, call } => {
             put(&mut o, "what", "called");
-            call_fields(&mut o, *fd, call);
+            call::fields(&mut o, *fd, call);
         }
         What::Returned { fd, call, result, took, tcp_info } => {
             put(&mut o, "what", "returned");
-            call_fields(&mut o, *fd, call);
-            result_fields(&mut o, result);
+            call::fields(&mut o, *fd, call);
+            call::result(&mut o, result);
             put(&mut o, "took_ns", nanos(*took));
-            put_some(&mut o, "tcp_info", tcp_info.as_deref().map(info_object));
+            put_some(&mut o, "tcp_info", tcp_info.as_deref().map(call::info));
         }
         What::Frame(seen) => {
             put(&mut o, "what", "frame");
-            frame_fields(&mut o, seen);
+            frame::fields(&mut o, seen);
         }
         What::Fate(row) => {
             put(&mut o, "what", "fate");
@@ -246,7 +245,7 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
         }
     }
     if let Some(located) = &event.bytes {
-        bytes_fields(&mut o, located);
+        frame::bytes(&mut o, located);
     }
     o
 }
@@ -277,215 +276,6 @@ fn evidence(e: Evidence) -> &'static str {
         Evidence::Ledger => "ledger",
         Evidence::Syscall => "syscall",
         Evidence::Inferred => "inferred",
-    }
-}
-
-fn call_fields(o: &mut Object, fd: Option<i32>, call: &Call) {
-    put(o, "call", call.name());
-    put_some(o, "fd", fd);
-    match call {
-        Call::Socket(kind) => put(
-            o,
-            "socket",
-            match kind {
-                SocketKind::Stream => "stream",
-                SocketKind::Datagram => "datagram",
-            },
-        ),
-        Call::SetOption(option) => {
-            put(o, "option", option.name);
-            put(o, "value", option.value.as_str());
-        }
-        Call::Bind(addr) | Call::Connect(addr) => put(o, "address", addr.to_string()),
-        Call::Listen(backlog) => put(o, "backlog", *backlog),
-        Call::Send { len } => put(o, "offered", *len),
-        Call::SendTo { len, to } => {
-            put(o, "offered", *len);
-            put(o, "address", to.to_string());
-        }
-        Call::Recv { size } | Call::RecvFrom { size } => put(o, "room", *size),
-        Call::Shutdown(how) => put(
-            o,
-            "how",
-            match how {
-                How::Read => "read",
-                How::Write => "write",
-                How::Both => "both",
-            },
-        ),
-        Call::Accept | Call::Close => {}
-    }
-}
-
-fn result_fields(o: &mut Object, result: &Result<Returned, Errno>) {
-    put(o, "ok", result.is_ok());
-    match result {
-        Ok(Returned::Done) => {}
-        Ok(Returned::Descriptor(fd)) => put(o, "new_fd", *fd),
-        Ok(Returned::Local(addr)) => put(o, "local", addr.to_string()),
-        Ok(Returned::Accepted { fd, peer }) => {
-            put(o, "new_fd", *fd);
-            put(o, "peer", peer.to_string());
-        }
-        Ok(Returned::Octets(n)) => put(o, "octets", *n),
-        Ok(Returned::Datagram { len, from, truncated_from }) => {
-            put(o, "octets", *len);
-            put(o, "peer", from.to_string());
-            put_some(o, "truncated_from", *truncated_from);
-        }
-        Err(errno) => {
-            put(o, "errno", errno.name);
-            put(o, "errno_code", errno.code);
-        }
-    }
-}
-
-fn info_object(info: &TcpInfo) -> Any {
-    json!({
-        "state": info.state.name(),
-        "rtt_ns": nanos(info.rtt),
-        "rttvar_ns": nanos(info.rttvar),
-        "rto_ns": nanos(info.rto),
-        "snd_cwnd": info.snd_cwnd,
-        "snd_ssthresh": info.snd_ssthresh,
-        "snd_mss": info.snd_mss,
-        "pmtu": info.pmtu,
-        "unacked": info.unacked,
-        "backoff": info.backoff,
-        "total_retrans": info.total_retrans,
-    })
-}
-
-fn frame_fields(o: &mut Object, seen: &Seen) {
-    put(o, "frame.number", seen.id.0);
-    put(o, "direction", seen.direction.name());
-    put(o, "frame.len", seen.len);
-    put(o, "eth.src", mac(seen.source));
-    put(o, "eth.dst", mac(seen.destination));
-    match &seen.packet {
-        Packet::Arp(arp) => {
-            let opcode = match arp.operation {
-                ArpOperation::Request => 1,
-                ArpOperation::Reply => 2,
-                ArpOperation::Other(n) => n,
-            };
-            put(o, "arp.opcode", opcode);
-            put(o, "arp.src.hw_mac", mac(arp.sender_mac));
-            put(o, "arp.src.proto_ipv4", arp.sender_ip.to_string());
-            put(o, "arp.dst.hw_mac", mac(arp.target_mac));
-            put(o, "arp.dst.proto_ipv4", arp.target_ip.to_string());
-            put_some(o, "answers", arp.answers.map(|id| id.0));
-            if arp.operation == ArpOperation::Request {
-                put(o, "repeat", arp.repeat);
-            }
-        }
-        Packet::Ip(ip, carried) => {
-            ip_fields(o, ip);
-            carried_fields(o, carried, ip.source.is_ipv6());
-        }
-        Packet::Other(kind) => put(o, "eth.type", format!("0x{kind:04x}")),
-        Packet::Malformed(m) => malformed(o, m),
-    }
-}
-
-fn ip_fields(o: &mut Object, ip: &Ip) {
-    let v6 = ip.source.is_ipv6();
-    put(o, if v6 { "ipv6.src" } else { "ip.src" }, ip.source.to_string());
-    put(o, if v6 { "ipv6.dst" } else { "ip.dst" }, ip.destination.to_string());
-    put(o, if v6 { "ipv6.hlim" } else { "ip.ttl" }, ip.ttl);
-    if !v6 {
-        put(o, "ip.len", ip.len);
-        put(o, "ip.flags.df", ip.df);
-        put_some(o, "ip.checksum.status", ip.checksum_good.map(u8::from));
-    }
-    if let Some(f) = ip.fragment {
-        put(o, "fragment", json!({"id": f.id, "offset": f.offset, "len": f.len, "more": f.more}));
-    }
-}
-
-fn carried_fields(o: &mut Object, carried: &Carried, v6: bool) {
-    match carried {
-        Carried::Tcp(tcp) => tcp_fields(o, tcp),
-        Carried::Udp(udp) => {
-            put(o, "udp.srcport", udp.source_port);
-            put(o, "udp.dstport", udp.destination_port);
-            put(o, "udp.length", udp.len + 8);
-            put_some(o, "udp.checksum.status", udp.checksum_good.map(u8::from));
-        }
-        Carried::Icmp(icmp) => {
-            let name = if icmp.v6 { "icmpv6" } else { "icmp" };
-            put(o, &format!("{name}.type"), icmp.kind_number);
-            put(o, &format!("{name}.code"), icmp.code);
-            if let IcmpKind::FragmentationNeeded { mtu } = icmp.kind {
-                put(o, &format!("{name}.mtu"), mtu);
-            }
-            put_some(o, "about", icmp.about.map(|id| id.0));
-            if let Some((id, seq)) = icmp.echo {
-                let (ident, sequence) = if icmp.v6 {
-                    ("icmpv6.echo.identifier", "icmpv6.echo.sequence_number")
-                } else {
-                    ("icmp.ident", "icmp.seq")
-                };
-                put(o, ident, id);
-                put(o, sequence, seq);
-            }
-            put_some(o, &format!("{name}.checksum.status"), icmp.checksum_good.map(u8::from));
-        }
-        Carried::Fragment { protocol } => put(o, if v6 { "ipv6.fraghdr.nxt" } else { "ip.proto" }, *protocol),
-        Carried::Other(protocol) => put(o, if v6 { "ipv6.nxt" } else { "ip.proto" }, *protocol),
-        Carried::Malformed(m) => malformed(o, m),
-    }
-}
-
-fn malformed(o: &mut Object, m: &Malformed) {
-    let problem = match m.problem {
-        Problem::Truncated { .. } => "truncated",
-        Problem::BadLength { .. } => "bad_length",
-        Problem::BadVersion { .. } => "bad_version",
-    };
-    put(o, "malformed", json!({"protocol": m.protocol.name(), "offset": m.offset, "problem": problem}));
-}
-
-fn tcp_fields(o: &mut Object, tcp: &Tcp) {
-    put(o, "tcp.stream", tcp.stream);
-    put(o, "tcp.srcport", tcp.source_port);
-    put(o, "tcp.dstport", tcp.destination_port);
-    put(o, "tcp.flags", format!("0x{:04x}", tcp.flags.0));
-    put(o, "flags", tcp.flags.names().collect::<Vec<_>>());
-    put(o, "tcp.seq", tcp.seq);
-    put_some(o, "tcp.ack", tcp.ack);
-    put(o, "tcp.len", tcp.len);
-    put(o, "tcp.window_size", tcp.window);
-    put_some(o, "tcp.options.mss_val", tcp.mss);
-    if !tcp.sack.is_empty() {
-        put(o, "sack", tcp.sack.iter().map(|(l, r)| json!([l, r])).collect::<Vec<_>>());
-    }
-    put_some(o, "tcp.checksum.status", tcp.checksum_good.map(u8::from));
-    if !tcp.notes.is_empty() {
-        put(o, "analysis", tcp.notes.iter().map(analysis).collect::<Vec<_>>());
-    }
-}
-
-fn analysis(note: &TcpNote) -> Any {
-    match note {
-        TcpNote::HandshakeSyn => json!({"note": "handshake_syn"}),
-        TcpNote::HandshakeSynAck { answers } => json!({"note": "handshake_syn_ack", "frame": answers.0}),
-        TcpNote::HandshakeAck { answers } => json!({"note": "handshake_ack", "frame": answers.0}),
-        TcpNote::Refused { answers } => json!({"note": "refused", "frame": answers.0}),
-        TcpNote::Reset => json!({"note": "reset"}),
-        TcpNote::Acknowledges { last } => json!({"note": "acknowledges", "frame": last.0}),
-        TcpNote::DuplicateAck { nth, of } => json!({"note": "duplicate_ack", "frame": of.0, "nth": nth}),
-        TcpNote::Retransmission { of, duplicate_acks, needless } => {
-            json!({"note": "retransmission", "frame": of.0, "duplicate_acks": duplicate_acks, "needless": needless})
-        }
-        TcpNote::OutOfOrder => json!({"note": "out_of_order"}),
-        TcpNote::FirstFin => json!({"note": "first_fin"}),
-        TcpNote::SecondFin => json!({"note": "second_fin"}),
-        TcpNote::ZeroWindow => json!({"note": "zero_window"}),
-        TcpNote::WindowUpdate => json!({"note": "window_update"}),
-        TcpNote::ZeroWindowProbe => json!({"note": "zero_window_probe"}),
-        TcpNote::KeepAlive => json!({"note": "keep_alive"}),
-        TcpNote::KeepAliveAck => json!({"note": "keep_alive_ack"}),
     }
 }
 
@@ -531,31 +321,4 @@ fn fate_fields(o: &mut Object, row: &Row) {
     put(o, "fate", name);
     put_some(o, "by", by.map(rule));
     put(o, "deliveries", row.fate.deliveries().map(delivery).collect::<Vec<_>>());
-}
-
-/// The octets, and the header fields found in them, under Wireshark's names. A name that occurs more
-/// than once in a frame (an ICMP error quotes a whole IP header) has an array.
-fn bytes_fields(o: &mut Object, located: &Located) {
-    let mut hex = String::with_capacity(located.bytes.len() * 2);
-    for b in &located.bytes {
-        let _ = write!(hex, "{b:02x}");
-    }
-    put(o, "bytes", hex);
-    if located.headers.is_empty() {
-        return;
-    }
-    let mut fields = Object::new();
-    for field in located.headers.iter().flat_map(|h| &h.fields) {
-        let value = match &field.value {
-            Value::Uint(v) => Any::from(*v),
-            Value::Bool(b) => Any::from(*b),
-            other => Any::from(other.to_string()),
-        };
-        match fields.get_mut(field.name) {
-            None => put(&mut fields, field.name, value),
-            Some(Any::Array(many)) => many.push(value),
-            Some(one) => *one = Any::Array(vec![one.take(), value]),
-        }
-    }
-    put(o, "fields", fields);
 }
