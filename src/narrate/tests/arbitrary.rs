@@ -436,16 +436,7 @@ fn what() -> BoxedStrategy<What> {
         1 => prop_oneof![Just(WireChange::Cut), Just(WireChange::Restored)].prop_map(What::Wire),
         2 => websocket(),
         2 => queue(),
-        1 => (".{0,40}", ".{0,40}", option::of(".{0,40}"), any::<usize>(), duration()).prop_map(
-            |(server, version, alpn, certificates, took)| {
-                let cipher_suite = version.clone();
-                let checked_by = CheckedBy::File(server.clone());
-                let key_exchange = alpn.clone();
-                What::Tls(Box::new(TlsHandshake {
-                    server, version, cipher_suite, key_exchange, alpn, certificates, checked_by, took,
-                }))
-            },
-        ),
+        1 => ".{0,40}".prop_map(|text| What::Tls(Box::new(tales::settled(&text, &text, 2, CheckedBy::System)))),
         1 => (".{0,40}", ".{0,40}", option::of(".{0,40}"))
             .prop_map(|(words, wire, refused)| What::WireSet(Box::new(WireSet { words, wire, refused }))),
     ]

@@ -302,18 +302,33 @@ pub(super) fn everything() -> Vec<Event> {
         ("example.org", "TLSv1.2", 1, by_file),
         ("10.0.0.2", "TLSv1.3", 1, CheckedBy::Nobody),
     ] {
-        let settled = TlsHandshake {
-            server: server.into(),
-            version: version.into(),
-            cipher_suite: "TLS13_AES_256_GCM_SHA384".into(),
-            key_exchange: Some("X25519".into()),
-            alpn: Some("http/1.1".into()),
-            certificates,
-            checked_by,
-            took: Duration::from_millis(21),
-        };
         let place = Place::Host(Side::Client);
-        t.push(50_000, None, place, Protocol::Tls, What::Tls(Box::new(settled)));
+        t.push(
+            50_000,
+            None,
+            place,
+            Protocol::Tls,
+            What::Tls(Box::new(settled(server, version, certificates, checked_by))),
+        );
     }
     t.events
+}
+
+/// A TLS handshake.
+pub(super) fn settled(
+    server: &str,
+    version: &str,
+    certificates: usize,
+    checked_by: CheckedBy,
+) -> TlsHandshake {
+    TlsHandshake {
+        server: server.into(),
+        version: version.into(),
+        cipher_suite: "TLS13_AES_256_GCM_SHA384".into(),
+        key_exchange: Some("X25519".into()),
+        alpn: Some("http/1.1".into()),
+        certificates,
+        checked_by,
+        took: Duration::from_millis(21),
+    }
 }
