@@ -327,6 +327,34 @@ fn a_refused_message_is_a_dead_letter_of_a_topic_a_copy() {
 }
 
 #[test]
+fn dead_letters_push_others_on_and_the_last_queue_loses_its_oldest() {
+    let mut b = Bench::new();
+    let one = Settings { max_messages: 1, policy: Policy::DropOldest, ..work() };
+    let to =
+        |name: &str| Settings { policy: Policy::DeadLetter, dead_letter: Some(name.into()), ..one.clone() };
+    let queues = [b.declare("c", one.clone()), b.declare("b", to("c")), b.declare("a", to("b"))];
+    b.publish_all(queues[2], &["0", "1", "2", "3"]);
+    assert_eq!(queues.map(|q| b.bodies(q)), [["1"], ["2"], ["3"]]);
+    assert_eq!(b.report(queues[0]).counts.lost, 1);
+}
+
+#[test]
+fn a_dead_letter_is_stored_though_its_id_is_known_and_is_remembered_by_its_later_offset() {
+    let mut b = Bench::new();
+    let dead = b.declare("dead", Settings { window: 2, ..work() });
+    let q = b.declare("tasks", Settings { dead_letter: Some("dead".into()), ..work() });
+    b.publish(dead, message("i", "mine")).unwrap();
+    b.publish(q, message("i", "other")).unwrap();
+    let x = b.subscribe(q, prefetch(0));
+    b.next(x).unwrap();
+    b.nack(x, Span::One(0), false).unwrap();
+    assert_eq!(b.bodies(dead), ["mine", "other"]);
+    b.publish(dead, message("j", "")).unwrap();
+    let known = b.publish(dead, message("i", "")).unwrap();
+    assert_eq!((known.offset, known.duplicate), (1, true), "the window has lost offset 0, not the id");
+}
+
+#[test]
 fn messages_grow_too_old_and_the_deadline_says_when() {
     let mut b = Bench::new();
     let second = Duration::from_secs(1);
@@ -488,6 +516,27 @@ fn many_who_come_and_go_leave_nothing_behind() {
     let queue = b.engine.queues.get(q.0).unwrap();
     assert_eq!((queue.idle.len(), queue.consumers.len(), queue.called), (0, 0, 0));
     assert_eq!((b.engine.ready.len(), b.engine.consumers.len()), (0, 0));
+    for _ in 0..10 {
+        let q = b.declare("short", work());
+        b.subscribe(q, prefetch(1));
+        b.publish_all(q, &["called"]);
+        b.delete(q).unwrap();
+    }
+    assert_eq!(b.engine.ready.len(), 0);
+}
+
+#[test]
+fn who_hands_the_same_message_back_for_ever_stands_in_one_list() {
+    let mut b = Bench::new();
+    let q = b.declare("events", topic());
+    let (x, y) = (b.subscribe(q, prefetch(0)), b.subscribe(q, prefetch(0)));
+    b.publish_all(q, &["0"]);
+    assert_eq!(b.run(), [(x, 0), (y, 0)]);
+    for _ in 0..10 {
+        b.nack(x, Span::One(0), true).unwrap();
+        assert_eq!(b.run(), [(x, 0)]);
+    }
+    assert_eq!(b.engine.queues.get(q.0).unwrap().idle, [y, x]);
 }
 
 #[test]

@@ -59,6 +59,53 @@ fn no_order_and_no_repetition_of_messages_changes_it() {
 }
 
 #[test]
+fn a_journal_read_twice_brings_nothing_back() {
+    let mut b = busy();
+    let q = b.engine.queue("tasks").unwrap();
+    b.delete(q).unwrap();
+    let want = durable(&b.engine);
+    let twice = [b.told.clone(), b.told.clone()].concat();
+    assert_eq!(durable(&restored(&twice)), want);
+    // The deleted queue once more, from the middle.
+    let declared = |change: &&Owned| matches!(change, Owned::Declared { queue, .. } if *queue == q);
+    let ghost = b.told.iter().find(declared).unwrap().clone();
+    b.told.push(ghost);
+    assert_eq!(durable(&restored(&b.told)), want);
+}
+
+#[test]
+fn an_offset_that_was_settled_is_not_given_again() {
+    let mut b = busy();
+    let q = b.engine.queue("tasks").unwrap();
+    b.told.retain(|change| !matches!(change, Owned::Stored { queue, .. } if *queue == q));
+    let mut again = Bench { engine: restored(&b.told), now: b.now, told: Vec::new() };
+    assert_eq!(
+        again.publish(q, message("", "x")).map(|p| p.offset),
+        Ok(5),
+        "4 was the last that is told settled"
+    );
+}
+
+#[test]
+fn dead_letters_in_a_circle_come_to_an_end() {
+    let mut b = Bench::new();
+    let one = Settings { max_messages: 1, policy: Policy::DeadLetter, ..work() };
+    let to = |name: &str| Settings { dead_letter: Some(name.into()), ..one.clone() };
+    // Only a journal that nobody wrote declares these two.
+    let declared = |bits, name: &str, other| {
+        let queue = QueueId::from_bits(bits);
+        Owned::Declared { queue, name: name.into(), settings: to(other), next: 0 }
+    };
+    b.engine = restored(&[declared(0, "a", "b"), declared(1, "b", "a")]);
+    let [x, y] = [0, 1].map(QueueId::from_bits);
+    for n in 0..5 {
+        let stored = b.publish(x, message("", "x"));
+        assert!(stored.is_ok() || stored == Err(Refusal::QueueFull), "{n}: {stored:?}");
+        assert!(b.report(x).ready <= 1 && b.report(y).ready <= 1);
+    }
+}
+
+#[test]
 fn nonsense_does_no_harm() {
     let mut restore = Restore::new(Limits::default());
     let queue = QueueId::from_bits(0xffff_ffff_0000_0003);
