@@ -6,10 +6,11 @@
 use layerlab::capture::Reader;
 use layerlab::dissect::{Tell, read};
 use layerlab::model::queue::{Carrier, Illegal, Queue, Relation, Step};
-use layerlab::model::{Event, Flow, Side, Sink, What};
-use std::fs::File;
+use layerlab::model::{Event, Flow, Side, Sink, Value, What};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 #[derive(Default)]
 struct Ear(Vec<Queue>);
@@ -23,8 +24,12 @@ impl Sink for Ear {
     }
 }
 
+fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/queue").join(name)
+}
+
 fn steps(name: &str) -> Vec<Queue> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/queue").join(name);
+    let path = data(name);
     let mut tell = Tell::new(Ear::default());
     read(&mut Reader::new(File::open(path).unwrap()).unwrap(), &mut tell).unwrap();
     tell.into_inner().0
@@ -37,6 +42,97 @@ fn name(seen: &Queue) -> &'static str {
         Step::Lost(_) => "(lost)",
         Step::Ended { .. } => "(ended)",
     }
+}
+
+/// tshark's table: by field, for each packet of the file that has any of its values, all of them.
+fn table(name: &str) -> BTreeMap<String, Vec<Vec<String>>> {
+    let text = fs::read_to_string(data(name)).unwrap();
+    let mut lines = text.lines().map(|line| line.split('\t'));
+    let names: Vec<&str> = lines.next().unwrap().collect();
+    let mut columns: BTreeMap<String, Vec<Vec<String>>> = BTreeMap::new();
+    for line in lines {
+        for (name, cell) in names.iter().zip(line) {
+            let values = cell.split(',').filter(|value| !value.is_empty()).map(str::to_owned);
+            columns.entry((*name).to_owned()).or_default().push(values.collect());
+        }
+    }
+    columns
+}
+
+/// A frame's fields as tshark writes them; what is empty has no octets to show.
+fn fields(seen: &Queue) -> Vec<(&'static str, String)> {
+    let Step::Frame(frame) = &seen.step else { return Vec::new() };
+    let mut fields = vec![
+        ("layerlab.frame.type", frame.kind.to_string()),
+        ("layerlab.frame.length", frame.length.to_string()),
+        ("layerlab.frame.header_checksum", format!("0x{:08x}", frame.header_checksum)),
+        ("layerlab.frame.payload_checksum", format!("0x{:08x}", frame.payload_checksum)),
+    ];
+    for part in frame.said.parts() {
+        let empty = matches!(&part.value, Value::Octets(octets) if octets.is_empty())
+            || matches!(&part.value, Value::Text(text) if text.is_empty());
+        if !empty {
+            fields.push((part.name, part.value.to_string()));
+        }
+    }
+    fields
+}
+
+/// Of a body we tell the beginning.
+fn same(ours: &str, theirs: &str) -> bool {
+    ours == theirs || ours.len() == 512 && theirs.starts_with(ours)
+}
+
+#[test]
+fn every_field_of_every_frame_is_as_tshark_has_it() {
+    for name in ["talk", "lost", "websocket"] {
+        let (table, seen) = (table(&format!("{name}.tsv")), steps(&format!("{name}.pcapng")));
+        let ours: Vec<_> = seen.iter().map(fields).collect();
+        assert!(ours.iter().filter(|fields| !fields.is_empty()).count() == 38, "{name}");
+        for (column, theirs) in &table {
+            let theirs: Vec<&String> = theirs.iter().flatten().collect();
+            if column == "frame.number" {
+                continue;
+            }
+            if column.ends_with(".status") {
+                assert!(theirs.iter().all(|status| *status == "1"), "{name}: {column}");
+                continue;
+            }
+            let values = ours.iter().flatten().filter(|(field, _)| field == column);
+            let ours: Vec<&String> = values.map(|(_, value)| value).collect();
+            let equal = ours.len() == theirs.len() && ours.iter().zip(&theirs).all(|(a, b)| same(a, b));
+            assert!(equal, "{name}, {column}: {ours:?}, tshark has {theirs:?}");
+        }
+        let named = |field: &str| table.contains_key(field);
+        assert!(ours.iter().flatten().all(|(field, _)| named(field)), "a field that the table lacks");
+    }
+}
+
+/// Every frame is told with the packet in which tshark finds it whole.
+#[test]
+fn every_frame_is_told_with_its_last_segment() {
+    for name in ["talk", "websocket"] {
+        let table = table(&format!("{name}.tsv"));
+        let rows = table["frame.number"].iter().zip(&table["layerlab.frame.type"]);
+        let theirs: Vec<u64> =
+            rows.flat_map(|(number, types)| types.iter().map(|_| number[0].parse().unwrap())).collect();
+        let seen = steps(&format!("{name}.pcapng"));
+        let frames = seen.iter().filter(|seen| matches!(seen.step, Step::Frame(_)));
+        assert_eq!(frames.map(|seen| seen.carried.unwrap().last.0).collect::<Vec<_>>(), theirs, "{name}");
+    }
+}
+
+#[test]
+fn tshark_finds_the_same_frame_corrupted() {
+    let table = table("faults.tsv");
+    let statuses = table["layerlab.frame.payload_checksum.status"].iter().zip(&table["frame.number"]);
+    let theirs =
+        statuses.filter(|(status, _)| status.contains(&"0".to_owned())).map(|(_, number)| number[0].clone());
+    let seen = steps("faults.pcapng");
+    let ours = seen.iter().filter(|seen| matches!(&seen.step, Step::Fault(fault) if fault.code == 10));
+    let ours: Vec<String> = ours.map(|seen| seen.carried.unwrap().last.0.to_string()).collect();
+    assert_eq!(ours, theirs.collect::<Vec<_>>());
+    assert_eq!(ours.len(), 1);
 }
 
 const TALK: &str = "HELLO WELCOME DECLARE DECLARE DONE DONE PUBLISH PUBLISH PUBLISH CONFIRM PUBLISH DUPLICATE CONFIRM \

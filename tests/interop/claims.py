@@ -2,6 +2,7 @@
 
 import re
 
+from frames import has_type, is_any, queue
 from web import carries_octets, is_ping, websocket
 from witnesses import number, pairs
 
@@ -115,6 +116,7 @@ def judge(case):
         for event in case.events:
             sentences(case, event)
         websocket(case, same)
+        queue(case)
 
 
 def lines_hold_together(case):
@@ -526,6 +528,12 @@ WORDS = [
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
     (r"held back .* since #(\d+): octets before it were missing", carries_octets),
     (r"answers the Ping in #(\d+) after", is_ping),
+    (r"the server answers for seq .* from here on: [^;]* after #(\d+)", has_type("PUBLISH")),
+    (r"answers \d+ \w+ frames, .* after the last in #(\d+)", is_any),
+    (r"answers the [A-Z]+ in #(\d+) after", is_any),
+    (r"(?:it was delivered|after the last was delivered) in #(\d+)", has_type("DELIVER")),
+    (r"said before in #(\d+),", is_any),
+    (r"ACK, #(\d+), only says that the octets (?:delivered|published) reached", has_flag("ACK")),
     # These tell typed facts, which `facts` has judged.
     (r"(?:second|third) of three, answers #(\d+)", judged_as_fact),
     (r"answers #(\d+)", judged_as_fact),

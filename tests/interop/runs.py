@@ -9,6 +9,7 @@ import os
 from dataclasses import dataclass
 
 EVERYWHERE = ("client", "server", "wire")
+QUEUE = "python3 -B tests/data/queue/peers.py"  # two scripts made from the specification
 
 
 @dataclass
@@ -86,6 +87,11 @@ RUNS = [
     Run("ws-close", "ws echo --close 4001:bye", "websocket"),
     Run("ws-held-back", "ws echo --fragment 1400 --size 12000 --delay 5ms --drop tcp.data#4", "websocket held_back dropped retransmission"),
     Run("ws-lost", "ws echo --size 30000 --delay 5ms --drop tcp.data#5", "websocket dropped retransmission"),
+    Run("queue-script", f"wire run --server '{QUEUE} server talk' --client '{QUEUE} client talk'", "layerlab.queue", programs="done"),
+    Run("queue-script-lost", f"wire run --drop to-client:tcp.data#10 --server '{QUEUE} server lost' --client '{QUEUE} client lost'",
+        "layerlab.queue dropped retransmission", programs="done"),
+    Run("queue-script-websocket", f"wire run --server '{QUEUE} server websocket' --client '{QUEUE} client websocket'",
+        "websocket layerlab.queue", programs="done"),
     Run("veth", "tcp echo --backend veth --size 20000", "handshake_ack", backend="veth"),
     Run("veth-drop-data", "tcp echo --backend veth --size 14000 --drop tcp.data#3 --delay 10ms",
         "dropped retransmission duplicate_ack", backend="veth"),

@@ -1,5 +1,6 @@
 """What others say of a capture: tshark's fields, capinfos' summary, tcpdump's octets. None may complain."""
 
+import pathlib
 import re
 import shlex
 import subprocess
@@ -9,6 +10,10 @@ HARMLESS = re.compile(
     r'Running as user "root" and group "root"\. This could be dangerous\.'
     r"|reading from file .*, link-type EN10MB \(Ethernet\)(, snapshot length \d+)?"
 )
+
+# Ours, for layerlab's frames.
+DISSECTOR = pathlib.Path(__file__).resolve().parents[2] / "docs/wireshark/layerlab.lua"
+STATUSES = ("layerlab.frame.header_checksum.status", "layerlab.frame.payload_checksum.status")
 
 # Checksums are checked, and each fragment is a packet of its own, as our JSON lines have it.
 PREFERENCES = ("ip.defragment:FALSE", "ipv6.defragment:FALSE", "ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE")
@@ -68,8 +73,8 @@ def number(text):
 
 
 def tshark(path, names):
-    names = sorted(set(ALWAYS) | set(names))
-    command = ["tshark", "-n", "-r", path, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"]
+    names = sorted(set(ALWAYS) | set(STATUSES) | {"layerlab.frame.type"} | set(names))
+    command = ["tshark", "-n", "-X", f"lua_script:{DISSECTOR}", "-r", path, "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=\x1f"]
     for preference in PREFERENCES:
         command += ["-o", preference]
     for name in names:

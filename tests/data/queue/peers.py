@@ -81,7 +81,14 @@ FAULTS = [
     (frame(0x55, b"?") + frame(PING, b"short") + WELCOME_FRAME, frame(PONG, TOKEN)),
     (publish(2, b"orders", b"corrupt").replace(b"corrupt", b"korrupt") + publish(3, b"orders", b"unread"), frame(CLOSE, struct.pack("!H", 10))),
 ]
-TALKS = {"talk": TALK, "lost": TALK, "faults": FAULTS, "udp": TALK}
+TALKS = {"talk": TALK, "lost": TALK, "faults": FAULTS, "udp": TALK, "websocket": TALK}
+
+# The handshake of RFC 6455 s1.3.
+ASK = b"GET /queue HTTP/1.1\r\nHost: 10.0.0.2\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: layerlab.queue\r\n\r\n"
+AGREE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" \
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: layerlab.queue\r\n\r\n"
+MASK = bytes.fromhex("37fa213d")
 
 
 
@@ -118,6 +125,20 @@ def split(octets):
         octets = octets[end:]
 
 
+def binary(octets, mask=b""):
+    """Each frame as a WebSocket binary message; a client's is masked (RFC 6455 s5.2)."""
+    messages = b""
+    for one in split(octets):
+        masked = bytes(octet ^ mask[n % 4] for n, octet in enumerate(one)) if mask else one
+        length = bytes([len(one)]) if len(one) < 126 else b"\x7e" + struct.pack("!H", len(one))
+        messages += b"\x82" + bytes([length[0] | (0x80 if mask else 0)]) + length[1:] + mask + masked
+    return messages
+
+
+def websocket(turns):
+    return [(ASK, AGREE)] + [(binary(asked, MASK), binary(answered)) for asked, answered in turns]
+
+
 def datagrams(role, turns):
     """Each frame in a datagram of its own; the client says everything again until as many answers came as there should."""
     end = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -147,7 +168,10 @@ def datagrams(role, turns):
 
 
 def main(role, name):
-    (datagrams if name == "udp" else stream)(role, TALKS[name])
+    turns = TALKS[name]
+    (datagrams if name == "udp" else stream)(role, websocket(turns) if name == "websocket" else turns)
+    if role == "client":
+        print("done")
 
 
 main(*sys.argv[1:])
