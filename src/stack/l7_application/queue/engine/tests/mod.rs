@@ -1,5 +1,6 @@
 //! The engine by example, against a model that is obviously right, and in memory.
 
+mod bounds;
 mod commands;
 mod examples;
 mod memory;
