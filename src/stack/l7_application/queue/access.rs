@@ -285,6 +285,31 @@ mod tests {
     }
 
     #[test]
+    fn any_text_is_read_or_blamed_on_one_of_its_lines() {
+        use proptest::prelude::*;
+        let word = prop_oneof![
+            prop::sample::select(vec![
+                "user", "token", "publish", "consume", "declare", "#", "*", "a*", "a*b", "\n", "\n"
+            ])
+            .prop_map(str::to_owned),
+            "[a-c]{1,2}",
+            any::<String>(),
+        ];
+        proptest!(|(words in prop::collection::vec(word, 0..40))| {
+            let text = words.join(" ");
+            match Access::parse(&text) {
+                Ok(access) => {
+                    for (token, user) in &access.users {
+                        prop_assert_eq!(access.user(&token.0), Some(user));
+                        prop_assert!(!user.rights.is_empty());
+                    }
+                }
+                Err(bad) => prop_assert!(bad.line >= 1 && bad.line <= text.lines().count() + 1),
+            }
+        });
+    }
+
+    #[test]
     fn a_token_is_never_printed() {
         let text = format!("{:?}", Access::parse(TEXT).unwrap());
         assert!(text.contains("alice") && !text.contains("s3cret") && !text.contains("115"), "{text}");

@@ -164,6 +164,23 @@ fn messages_grow_too_old_and_the_deadline_says_when() {
 }
 
 #[test]
+fn a_flood_that_grows_old_at_once_is_dropped_in_parts() {
+    let mut b = Bench::new();
+    let second = Duration::from_secs(1);
+    let queues = ["a", "b"].map(|name| b.declare(name, Settings { max_age: second, ..work() }));
+    for n in 0..25_000 {
+        b.publish(queues[n % 2], message("", "")).unwrap();
+    }
+    let mut left = Vec::new();
+    b.now += second;
+    while b.engine.deadline().is_some_and(|due| due <= b.now) {
+        b.wait(Duration::ZERO);
+        left.push(queues.map(|q| b.report(q).ready));
+    }
+    assert_eq!(left, [[2500, 12_500], [0, 5000], [0, 0]]);
+}
+
+#[test]
 fn a_clock_that_goes_back_makes_no_message_older_than_the_one_before() {
     let mut b = Bench::new();
     let q = b.declare("news", Settings { max_age: Duration::from_secs(1), ..work() });
