@@ -19,6 +19,8 @@ mod lab;
 mod labs_link;
 #[path = "cli/labs_loss.rs"]
 mod labs_loss;
+#[path = "cli/labs_queue.rs"]
+mod labs_queue;
 #[path = "cli/labs_tcp.rs"]
 mod labs_tcp;
 #[path = "cli/labs_udp.rs"]

@@ -1,6 +1,7 @@
 //! Who listens to a run: the terminal, JSON lines, a capture.
 
 use super::args::{CaptureArgs, ShowArgs, VantageArg};
+use super::only::{Only, Wanted};
 use super::{keys, plan};
 use crate::capture::{CaptureSink, CutBy, Flush, Pipe, Target};
 use crate::dissect::Tell;
@@ -32,25 +33,34 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// What `show` asks for on standard output, or on standard error when a capture takes that.
     pub(crate) fn new(show: &ShowArgs, to_stderr: bool) -> Listeners {
-        let out: Box<dyn Write> = if to_stderr {
+        Listeners::telling(show, Listeners::standard(show, to_stderr), to_stderr, None)
+    }
+
+    fn standard(show: &ShowArgs, to_stderr: bool) -> Box<dyn Write> {
+        if to_stderr {
             Box::new(LineWriter::new(io::stderr()))
         } else if io::stdout().is_terminal() || show.json {
             // JSON lines are for a program that may be waiting for each of them.
             Box::new(LineWriter::new(io::stdout()))
         } else {
             Box::new(BufWriter::new(io::stdout()))
-        };
-        Listeners::telling(show, out, to_stderr)
+        }
     }
 
-    fn telling(show: &ShowArgs, out: Box<dyn Write>, to_stderr: bool) -> Listeners {
+    fn telling(show: &ShowArgs, out: Box<dyn Write>, to_stderr: bool, wanted: Option<Wanted>) -> Listeners {
         let mut sinks = Fan::new();
         let any = !show.quiet;
         if show.json {
             sinks.push(Json::new(out));
         } else if !show.quiet {
-            let timeline = Timeline::new(out, plan::style(show, to_stderr));
-            if show.step { sinks.push(timeline.with_step(keys::step())) } else { sinks.push(timeline) }
+            let mut timeline = Timeline::new(out, plan::style(show, to_stderr));
+            if show.step {
+                timeline = timeline.with_step(keys::step());
+            }
+            match wanted {
+                Some(wanted) => sinks.push(Only::new(timeline, wanted)),
+                None => sinks.push(timeline),
+            }
         }
         Listeners { sinks, any, bytes: any }
     }
@@ -60,8 +70,21 @@ impl Listeners {
     /// # Errors
     /// When the file cannot be made.
     pub(crate) fn for_network(show: &ShowArgs, capture: &CaptureArgs) -> anyhow::Result<Listeners> {
+        Listeners::of_some(show, capture, None)
+    }
+
+    /// The same, with only such events on the terminal, and the frames that were lost. JSON and the capture have all.
+    ///
+    /// # Errors
+    /// When the file cannot be made.
+    pub(crate) fn of_some(
+        show: &ShowArgs,
+        capture: &CaptureArgs,
+        wanted: Option<Wanted>,
+    ) -> anyhow::Result<Listeners> {
         let to_stdout = capture.is_stdout();
-        let mut listeners = Listeners::new(show, to_stdout);
+        let out = Listeners::standard(show, to_stdout);
+        let mut listeners = Listeners::telling(show, out, to_stdout, wanted);
         listeners.capture(capture)?;
         Ok(listeners)
     }
@@ -76,7 +99,7 @@ impl Listeners {
         capture: &CaptureArgs,
     ) -> anyhow::Result<Listeners> {
         let mut listeners = match log {
-            Some(log) => Listeners::telling(&ShowArgs { quiet: false, ..show.clone() }, log, true),
+            Some(log) => Listeners::telling(&ShowArgs { quiet: false, ..show.clone() }, log, true, None),
             None => Listeners { sinks: Fan::new(), any: false, bytes: false },
         };
         listeners.capture(capture)?;

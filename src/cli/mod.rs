@@ -10,6 +10,7 @@ mod keys;
 mod layers;
 mod listeners;
 mod loss;
+mod only;
 mod plan;
 mod queue;
 mod real;

@@ -3,6 +3,7 @@
 mod chain;
 mod cite;
 pub mod conformance;
+pub mod deed;
 mod event;
 mod field;
 mod ledger;

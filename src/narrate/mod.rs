@@ -15,6 +15,7 @@ mod bits;
 mod bytes;
 pub mod client;
 pub mod conform;
+pub mod demo;
 mod errno;
 mod flows;
 pub mod glossary;

@@ -1,7 +1,9 @@
 //! `layerlab queue ...`
 
 mod consume;
+mod demo;
 mod inspect;
+mod naive;
 mod publish;
 mod serve;
 mod shared;
@@ -12,6 +14,9 @@ use clap::Subcommand;
 /// `layerlab queue ...`
 #[derive(Subcommand, Debug)]
 pub(crate) enum QueueCommand {
+    /// What a queue is for, scene by scene on the private network: events missed, acks lost, workers gone
+    #[command(after_help = demo::AFTER_HELP)]
+    Demo(Box<demo::DemoArgs>),
     /// A server: keeps what is published until it has been acknowledged, over a crash too with --data
     #[command(after_help = serve::AFTER_HELP)]
     Serve(Box<serve::QueueServeArgs>),
@@ -28,6 +33,7 @@ pub(crate) enum QueueCommand {
 /// Runs it.
 pub(crate) fn queue(command: QueueCommand) -> anyhow::Result<Answer> {
     match command {
+        QueueCommand::Demo(args) => demo::run(&args),
         QueueCommand::Serve(args) => serve::run(&args),
         QueueCommand::Publish(args) => publish::run(&args),
         QueueCommand::Consume(args) => consume::run(&args),

@@ -27,6 +27,7 @@
 //! ```
 
 mod client;
+pub mod demo;
 mod pipe;
 mod target;
 

@@ -1,0 +1,43 @@
+//! A stream cut by bare lengths, and one cut by frames, with the same bit wrong in both.
+
+use crate::narrate::demo as words;
+use crate::stack::l7_application::framing::{self, Fault, naive};
+
+const MESSAGES: [&str; 3] = ["one", "two", "three"];
+/// In both the length's last octet: 3 becomes 7.
+const BIT: u8 = 0x04;
+
+/// The scene, told.
+pub(super) fn play(n: usize, of: usize, width: usize) -> String {
+    let mut bare = Vec::new();
+    let mut frames = Vec::new();
+    for message in MESSAGES {
+        naive::encode(&mut bare, message.as_bytes());
+        framing::encode(&mut frames, 0x7f, |out| out.extend_from_slice(message.as_bytes()));
+    }
+    bare[1] ^= BIT;
+    frames[7] ^= BIT;
+    let mut decoder = naive::Decoder::default();
+    let believed = decoder.feed(&bare);
+    let mut read = 0;
+    let fault = framing::Decoder::new(framing::MAX_PAYLOAD)
+        .feed(&frames, |_| -> Result<(), Fault> {
+            read += 1;
+            Ok(())
+        })
+        .err();
+    words::naive(
+        &words::Naive {
+            n,
+            of,
+            sent: &MESSAGES,
+            bare: &bare,
+            believed: &believed,
+            waiting: decoder.waiting(),
+            frame: &frames[..framing::OVERHEAD + MESSAGES[0].len()],
+            read,
+            fault: fault.map(|fault| fault.to_string()),
+        },
+        width,
+    )
+}
