@@ -160,6 +160,11 @@ impl Journal {
         self.records > 0
     }
 
+    /// Octets that wait for a commit.
+    pub fn waiting(&self) -> usize {
+        self.batch.len()
+    }
+
     /// Why nothing can be confirmed at the moment.
     pub fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()

@@ -24,6 +24,8 @@ use std::time::{Duration, Instant};
 const HANDFUL: usize = 256 << 10;
 /// The same when all together hold the budget.
 const MEAGRE: usize = 4 << 10;
+/// Octets that wait for a commit, from which on nothing more is read before it.
+const BATCH: usize = 8 << 20;
 /// How long a connection may be open without HELLO.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 /// How long a client whose session is over may take to end its direction.
@@ -187,6 +189,10 @@ impl Hub {
     /// Reads what has come, until there is no more or the turn is over.
     fn read<W: Watch>(&mut self, it: &mut Connection, watch: &mut W) -> io::Result<Next> {
         for _ in 0..TURN {
+            // Where no commit is possible nothing big waits: what is published is refused.
+            if self.core.journal.as_ref().is_some_and(|j| j.waiting() >= BATCH && j.failure().is_none()) {
+                return Ok(Next::Again);
+            }
             let room = self.tally.room(self.buffer.len());
             let Some(got) = it.stream.receive(&mut self.buffer[..room], &mut self.tally, watch)? else {
                 it.drain = false;

@@ -50,7 +50,7 @@ pub struct House<'a> {
     pub now: Time,
     /// Hears of changes.
     pub tell: engine::Tell<'a>,
-    /// Why nothing can be published at the moment.
+    /// Why nothing new can be kept at the moment: the journal cannot be written. What is done with can still be said.
     pub stopped: Option<&'a str>,
     /// The longest payload that the server takes.
     pub max_payload: u32,
@@ -215,7 +215,7 @@ impl Session {
                 Ok(Told::Nothing)
             }
             Message::Delete { request, queue } => {
-                match self.find(queue, Right::Declare, house) {
+                match writable(house).and_then(|()| self.find(queue, Right::Declare, house)) {
                     Ok(id) => {
                         self.recent = None;
                         Message::Done { request, value: 0 }.encode(out);
@@ -313,8 +313,8 @@ impl Session {
                 Err(refused) => return Ok(Err(refused)),
             },
         };
-        if let Some(why) = house.stopped {
-            return Ok(Err((Code::Storage, why.to_owned())));
+        if let Err(refused) = writable(house) {
+            return Ok(Err(refused));
         }
         let message = engine::Message { id: Bytes::copy_from_slice(id), body: Bytes::copy_from_slice(body) };
         match house.engine.publish(house.now, found, message, &mut *house.tell) {
@@ -363,6 +363,7 @@ impl Session {
     }
 
     fn declare(&mut self, d: &Declare<'_>, house: &mut House<'_>) -> Result<(), Refused> {
+        writable(house)?;
         self.allow(Right::Declare, d.queue)?;
         if !d.dead_letter.is_empty() {
             self.allow(Right::Publish, d.dead_letter)?;
@@ -489,6 +490,11 @@ impl Session {
 }
 
 type Refused = (Code, String);
+
+/// What the journal cannot hold would only gather in memory.
+fn writable(house: &House<'_>) -> Result<(), Refused> {
+    house.stopped.map_or(Ok(()), |why| Err((Code::Storage, why.to_owned())))
+}
 
 fn refuse(what: u8, number: u32, code: Code, reason: &str, out: &mut Vec<u8>) {
     Message::Refused { what, number: number.into(), code, reason }.encode(out);
