@@ -8,8 +8,9 @@ use crate::stack::l7_application::queue::{Observer, observer};
 use crate::stack::{IpFacts, UdpFacts};
 use std::net::SocketAddr;
 
-/// Conversations that are remembered at most: each holds up to 1 MB, and mostly next to nothing.
-const CONVERSATIONS_MAX: usize = 256;
+/// Conversations that are remembered at most: each holds up to 1 MB, and mostly next to nothing. One that was forgotten is
+/// known again by its next frame.
+const CONVERSATIONS_MAX: usize = 64;
 
 /// One conversation.
 #[derive(Debug)]

@@ -251,7 +251,7 @@ fn message(draft: &mut Draft<'_>, frame: &Frame) -> String {
         Said::Confirm { first, last } => {
             let which = if first == last { format!("seq {first}") } else { format!("seq {first} to {last}") };
             let since = frame.follows.map_or_else(String::new, |published| {
-                let of = published.frame.map_or_else(|| "the last of them".to_owned(), |id| id.to_string());
+                let of = published.frame.map_or_else(|| "the last PUBLISH".to_owned(), |id| id.to_string());
                 format!(": {} after {of}", span(published.after))
             });
             draft.meaning(PAPER, format!("the server answers for {which} from here on{since}"));
@@ -303,7 +303,7 @@ fn follow(draft: &mut Draft<'_>, frame: &Frame, earlier: &Earlier) {
         Relation::Settles if many > 1 => {
             format!("{many} messages are settled, {after} after the last was delivered{of}")
         }
-        Relation::Settles => format!("it was delivered{of} {after} before"),
+        Relation::Settles => format!("it was delivered{of}, {after} before"),
         Relation::Repeats => format!("said before{of}, {after} earlier"),
     };
     if !text.is_empty() {

@@ -76,7 +76,7 @@ TALK = [
 # What neither side may say: a frame out of turn, one never asked for, too much at once, a corrupted one.
 FAULTS = [
     (publish(1, b"orders", b"too early") + HELLO_FRAME, WELCOME_FRAME),
-    (subscribe(1, b"orders", 1), pair(CONFIRM, 1, 9) + deliver(1, 0, 1, b"a") + deliver(1, 1, 1, b"b") + deliver(2, 0, 1, b"c")),
+    (subscribe(1, b"orders", 1), pair(CONFIRM, 1, 9) + done(1) + deliver(1, 0, 1, b"a") + deliver(1, 1, 1, b"b") + deliver(2, 0, 1, b"c")),
     (settle(ACK, 1, 0, 7) + settle(ACK, 1, 0, 0) + settle(ACK, 1, 0, 0) + publish(1, b"orders", b"again"), done(99)),
     (frame(0x55, b"?") + frame(PING, b"short") + WELCOME_FRAME, frame(PONG, TOKEN)),
     (publish(2, b"orders", b"corrupt").replace(b"corrupt", b"korrupt") + publish(3, b"orders", b"unread"), frame(CLOSE, struct.pack("!H", 10))),

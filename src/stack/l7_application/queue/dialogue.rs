@@ -23,9 +23,10 @@ pub(super) struct Mark {
     pub(super) end: u64,
 }
 
-/// A subscription.
-#[derive(Clone, Copy, Debug)]
+/// A subscription, asked for or standing.
+#[derive(Clone, Copy, Default, Debug)]
 struct Subscription {
+    /// Unacknowledged messages at a time; 0 for no bound that is known.
     prefetch: u32,
     at_least_once: bool,
     unacked: u64,
@@ -54,6 +55,9 @@ pub(super) struct Dialogue {
     published: Recall<u64, Mark>,
     /// Other requests that do: number and type.
     asked: Recall<(u32, u8), Mark>,
+    /// Subscriptions that were asked for and not answered yet.
+    wanted: BTreeMap<u32, Subscription>,
+    /// Those that stand.
     subscriptions: BTreeMap<u32, Subscription>,
     unacked: Recall<(u32, u64), Mark>,
     /// Messages that were delivered and settled.
@@ -73,6 +77,7 @@ impl Dialogue {
             last: 0,
             published: Recall::new(),
             asked: Recall::new(),
+            wanted: BTreeMap::new(),
             subscriptions: BTreeMap::new(),
             unacked: Recall::new(),
             settled: Recall::new(),
@@ -84,7 +89,7 @@ impl Dialogue {
     pub(super) fn held(&self) -> usize {
         let pings: usize = self.pings.iter().map(Recall::held).sum();
         let marks = self.published.held() + self.asked.held() + self.unacked.held() + self.settled.held();
-        size_of::<Dialogue>() + pings + marks + self.subscriptions.len() * 64
+        size_of::<Dialogue>() + pings + marks + (self.wanted.len() + self.subscriptions.len()) * 64
     }
 
     /// A direction can't be followed any further: what is not seen is not missing from now on.
@@ -185,14 +190,14 @@ impl Dialogue {
             }
             Message::Subscribe { subscription, prefetch, mode, .. } => {
                 let at_least_once = mode == Mode::AtLeastOnce;
-                let new = Subscription { prefetch, at_least_once, unacked: 0, over: false };
-                let old = self.subscriptions.get(&subscription).copied();
-                // A number that is taken is refused; a datagram may say it again.
-                if old.is_none_or(|old| old.over) {
-                    self.subscriptions.insert(subscription, new);
+                let new = Subscription { prefetch, at_least_once, ..Subscription::default() };
+                let old = self.wanted.insert(subscription, new);
+                // Of two that wait for their answer it can't be told which will stand.
+                if old.is_some_and(|old| old.prefetch != prefetch) {
+                    self.wanted.insert(subscription, Subscription { prefetch: 0, ..new });
                 }
-                if self.subscriptions.len() > SUBSCRIPTIONS {
-                    self.subscriptions.pop_first();
+                if self.wanted.len() > SUBSCRIPTIONS {
+                    self.wanted.pop_first();
                     self.lost();
                 }
                 self.ask((subscription, kind::SUBSCRIBE), mark)
@@ -260,6 +265,9 @@ impl Dialogue {
                 let kinds = [kind::DECLARE, kind::SUBSCRIBE, kind::UNSUBSCRIBE, kind::DELETE, kind::PURGE];
                 let waiting = kinds.iter().filter_map(|of| Some((self.asked.get((request, *of))?.at, *of)));
                 let of = waiting.min().map_or(kind::DECLARE, |(_, of)| of);
+                if of == kind::SUBSCRIBE {
+                    self.subscribed(request);
+                }
                 self.answer((request, of), mark)
             }
             Message::Report { request, .. } => self.answer((request, kind::INSPECT), mark),
@@ -272,10 +280,30 @@ impl Dialogue {
             Message::Refused { what, number, .. } => match (what, u32::try_from(number)) {
                 // What waits for no answer is not remembered.
                 (kind::ACK | kind::NACK, _) | (_, Err(_)) => (None, None),
-                (_, Ok(number)) => self.answer((number, what), mark),
+                (_, Ok(number)) => {
+                    if what == kind::SUBSCRIBE {
+                        self.wanted.remove(&number);
+                    }
+                    self.answer((number, what), mark)
+                }
             },
             Message::Deliver { subscription, offset, .. } => self.deliver(subscription, offset, mark),
             _ => (None, None),
+        }
+    }
+
+    /// A subscription stands from now on.
+    fn subscribed(&mut self, number: u32) {
+        let Some(new) = self.wanted.remove(&number) else { return };
+        // A datagram may ask again for what stands; on a stream the old one ended, if only with its queue.
+        if !self.ordered && self.subscriptions.contains_key(&number) {
+            return;
+        }
+        self.unacked.drain((number, 0)..=(number, u64::MAX));
+        self.subscriptions.insert(number, new);
+        if self.subscriptions.len() > SUBSCRIPTIONS {
+            self.subscriptions.pop_first();
+            self.lost();
         }
     }
 
@@ -317,8 +345,16 @@ impl Dialogue {
         let before = self.unacked.get(key).or_else(|| self.settled.get(key)).copied();
         let again = before.and_then(|first| earlier(Relation::Repeats, kind::DELIVER, 1, first, mark));
         let knows = self.knows();
-        let Some(it) = self.subscriptions.get_mut(&subscription) else {
-            return (again, knows.then_some(Illegal::NotSubscribed));
+        let room = self.subscriptions.len() < SUBSCRIPTIONS;
+        let it = match self.subscriptions.get_mut(&subscription) {
+            Some(it) => it,
+            None if knows => return (again, Some(Illegal::NotSubscribed)),
+            // Asked for before anybody looked.
+            None if room => {
+                let unseen = Subscription { at_least_once: true, ..Subscription::default() };
+                self.subscriptions.entry(subscription).or_insert(unseen)
+            }
+            None => return (again, None),
         };
         // What was on its way when UNSUBSCRIBE came is nobody's to settle; nor is what goes out once.
         if it.over || !it.at_least_once {

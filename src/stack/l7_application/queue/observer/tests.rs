@@ -183,6 +183,27 @@ fn who_breaks_a_rule_is_named() {
     assert_eq!(bench.breaks(Server, Message::Close { code: Code::Unauthenticated, reason: "" }), None);
 }
 
+/// A subscription is what its answer says: refused ones do not count, and one that ended with its queue may come again.
+#[test]
+fn a_subscription_stands_once_it_is_answered() {
+    let mut bench = Bench::opened();
+    let done = Message::Done { request: 7, value: 0 };
+    let refused = Message::Refused { what: kind::SUBSCRIBE, number: 7, code: Code::NoQueue, reason: "" };
+    bench.say(Client, subscribe(7, 1));
+    assert_eq!(of(&bench.say(Server, refused)).map(|e| e.1), Some("SUBSCRIBE"));
+    bench.say(Client, subscribe(7, 2));
+    assert_eq!(bench.breaks(Server, done), None);
+    assert_eq!(bench.breaks(Server, deliver(7, 0)), None);
+    assert_eq!(bench.breaks(Server, deliver(7, 1)), None);
+    bench.say(Client, Message::Delete { request: 8, queue: "q" });
+    bench.say(Server, Message::Done { request: 8, value: 0 });
+    bench.say(Client, subscribe(7, 1));
+    bench.say(Server, done);
+    assert_eq!(bench.breaks(Server, deliver(7, 0)), None);
+    let over = Illegal::OverPrefetch { unacked: 2, prefetch: 1 };
+    assert_eq!(bench.breaks(Server, deliver(7, 1)), Some(over));
+}
+
 /// What a capture missed is nobody's fault.
 #[test]
 fn what_was_not_seen_is_not_held_against_anybody() {
@@ -260,12 +281,14 @@ fn a_stream_is_known_by_its_first_header() {
 fn memory_stays_bounded_and_what_was_forgotten_is_not_blamed() {
     let mut bench = Bench::opened();
     bench.say(Client, subscribe(1, 0));
+    bench.say(Server, Message::Done { request: 1, value: 0 });
     for n in 0..5000 {
         bench.say(Client, publish(n + 1));
         bench.say(Server, deliver(1, n));
     }
     for n in 2..5000 {
         bench.say(Client, subscribe(n, 0));
+        bench.say(Server, Message::Done { request: n, value: 0 });
         bench.say(Client, Message::Ping { token: n.into() });
     }
     assert!(bench.observer.held() < 1 << 20, "{}", bench.observer.held());
