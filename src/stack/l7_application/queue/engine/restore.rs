@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 pub struct Restore {
     engine: Engine,
     told: BTreeMap<QueueId, Told>,
+    strays: u64,
 }
 
 /// What is needed only until all has been told.
@@ -28,7 +29,7 @@ struct Told {
 impl Restore {
     /// Begins. The limits are the engine's from now on; what is told is kept even where it exceeds them.
     pub const fn new(limits: Limits) -> Restore {
-        Restore { engine: Engine::new(limits), told: BTreeMap::new() }
+        Restore { engine: Engine::new(limits), told: BTreeMap::new(), strays: 0 }
     }
 
     /// Applies a change; `false` where it tells nothing new: of a message that is settled, or stored again, or of a queue
@@ -60,7 +61,10 @@ impl Restore {
                 gone
             }
             Change::Stored { queue, offset, time, message } => {
-                let Some((q, told)) = find(&mut self.engine, &mut self.told, queue) else { return false };
+                let Some((q, told)) = find(&mut self.engine, &mut self.told, queue) else {
+                    self.strays += u64::from(!self.engine.queues.is_spent(queue.0));
+                    return false;
+                };
                 q.next = q.next.max(offset.saturating_add(1));
                 q.latest = q.latest.max(time);
                 told.remember(offset, &message.id, q.settings.window);
@@ -92,6 +96,11 @@ impl Restore {
                 true
             }
         }
+    }
+
+    /// Messages told so far of queues that were never declared: a journal whose record of that was damaged has lost them.
+    pub const fn strays(&self) -> u64 {
+        self.strays
     }
 
     /// All has been told.

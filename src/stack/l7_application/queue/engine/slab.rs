@@ -98,6 +98,11 @@ impl<T> Slab<T> {
         })
     }
 
+    /// Whether a key was used up.
+    pub(super) fn is_spent(&self, key: Key) -> bool {
+        self.slots.get(key.index as usize).is_some_and(|slot| slot.generation > key.generation)
+    }
+
     /// Puts a value back under the key that it had in an earlier life; `None` when the slot is beyond `most`, when it
     /// has seen a later key, or when a value stands there under this one.
     pub(super) fn put_back(&mut self, key: Key, value: T, most: u32) -> Option<()> {

@@ -74,6 +74,26 @@ fn a_journal_read_twice_brings_nothing_back() {
 }
 
 #[test]
+fn messages_of_a_queue_that_nobody_declared_are_counted() {
+    let mut b = busy();
+    let dead = b.engine.queue("dead").unwrap();
+    let tell = |told: &[Owned]| {
+        let mut restore = Restore::new(Limits::default());
+        told.iter().for_each(|change| _ = restore.apply(change.change()));
+        restore.strays()
+    };
+    b.delete(dead).unwrap();
+    assert_eq!(
+        tell(&[b.told.clone(), b.told.clone()].concat()),
+        0,
+        "a deleted queue's messages are not lost"
+    );
+    let q = b.engine.queue("tasks").unwrap();
+    b.told.retain(|change| !matches!(change, Owned::Declared { queue, .. } if *queue == q));
+    assert_eq!(tell(&b.told), 5);
+}
+
+#[test]
 fn an_offset_that_was_settled_is_not_given_again() {
     let mut b = busy();
     let q = b.engine.queue("tasks").unwrap();
