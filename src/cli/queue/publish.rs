@@ -154,12 +154,14 @@ fn publish(
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error).context("standard input cannot be read"),
         }
-        tally.published += 1;
         if args.unconfirmed {
             client.publish_unconfirmed(&args.queue, &body)?;
+            tally.published += 1;
         } else {
-            let id = args.id.as_ref().map(|word| format!("{word}-{}", tally.published)).unwrap_or_default();
+            let id =
+                args.id.as_ref().map(|word| format!("{word}-{}", tally.published + 1)).unwrap_or_default();
             client.publish(&args.queue, id.as_bytes(), &body)?;
+            tally.published += 1;
             settle(args, client, tally, stop, args.window - 1)?;
         }
         if source.is_slow() {

@@ -57,7 +57,9 @@ pub enum ClientError {
         reason: String,
     },
     /// The server did not answer.
-    #[error("the server did not answer within {0:?}")]
+    #[error(
+        "no answer within {0:?}: see whether a server is there (`layerlab queue serve`), or wait longer with --timeout"
+    )]
     Silent(Duration),
     /// What the server sent makes no sense.
     #[error("the server broke the protocol: {0}")]

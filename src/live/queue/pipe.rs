@@ -35,13 +35,13 @@ pub enum PipeError {
     #[error("the connection failed: {0}")]
     Io(#[from] io::Error),
     /// What came is no frame.
-    #[error("the server's octets are no frames: {0}")]
+    #[error("this is no queue's server, or not its TCP port: {0}")]
     Stream(#[from] Fault),
     /// What came in a WebSocket message is no frame.
     #[error("the server's message is no frame: {0}")]
     Message(Wrong),
     /// The WebSocket was not opened.
-    #[error("the server refused the WebSocket: {0}")]
+    #[error("this is no queue's server, or not its WebSocket port: {0}")]
     Handshake(String),
     /// The other end is gone.
     #[error("the server has gone without a word")]
