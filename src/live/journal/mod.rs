@@ -92,7 +92,7 @@ pub struct Stats {
     pub largest: u64,
     /// `fdatasync()` calls.
     pub syncs: u64,
-    /// Snapshots written to make room.
+    /// Snapshots written, to make room or after an fsync that failed.
     pub snapshots: u64,
     /// Times that a write or fsync failed.
     pub failures: u64,
@@ -108,6 +108,11 @@ pub struct Journal {
     len: u64,
     /// Octets at which the next file is begun.
     full_at: u64,
+    /// The highest number that a file was, or was to be, given. Each attempt takes another: what a failed one may have
+    /// left behind never comes after a later file.
+    number: u64,
+    /// Octets of the last snapshot that were about no message: queues, and ids that are remembered.
+    beside: u64,
     /// Older files that still count.
     older: Vec<(Name, u64)>,
     /// Records that are in no file yet.
@@ -135,6 +140,8 @@ impl Journal {
             name,
             len,
             full_at: settings.segment,
+            number,
+            beside: 0,
             older,
             batch: Vec::new(),
             records: 0,
@@ -144,7 +151,7 @@ impl Journal {
             sync_at: None,
             stats: Stats::default(),
         };
-        journal.follow()?;
+        journal.follow();
         Ok(journal)
     }
 
@@ -187,7 +194,7 @@ impl Journal {
         if self.retry.is_some_and(|retry| now < retry) {
             return false;
         }
-        if let Some(Err(error)) = self.syncer.as_ref().and_then(Syncer::outcome) {
+        if let Some(error) = self.syncer.as_ref().and_then(Syncer::failure) {
             self.fail(now, Failure::Sync(error));
         }
         let done = match &self.failure {
@@ -201,7 +208,7 @@ impl Journal {
             Ok(()) => {
                 (self.failure, self.retry) = (None, None);
                 self.sync_in_time(now);
-                true
+                self.failure.is_none()
             }
             Err(failure) => {
                 self.fail(now, failure);
@@ -249,19 +256,26 @@ impl Journal {
 
     /// Has the file synced by the other thread, where that is due.
     fn sync_in_time(&mut self, now: Instant) {
-        if self.sync_at.is_some_and(|at| now >= at)
-            && let Some(syncer) = &self.syncer
-            && syncer.ask()
-        {
-            self.stats.syncs += 1;
+        if self.sync_at.is_some_and(|at| now >= at) {
             self.sync_at = None;
+            self.stats.syncs += 1;
+            match &self.syncer {
+                // Where one is waiting already, it will see to what was written up to now.
+                Some(syncer) => syncer.ask(),
+                // There was no thread to be had.
+                None => {
+                    if let Err(error) = self.file.sync() {
+                        self.fail(now, Failure::Sync(error));
+                    }
+                }
+            }
         }
     }
 
     /// Whether the files hold more that is gone than what is not, and more than `least` of it.
     fn is_mostly_dead(&self, engine: &Engine, least: u64) -> bool {
         let (messages, octets) = engine.held();
-        let live = octets + messages * RECORD;
+        let live = octets + messages * RECORD + self.beside;
         self.stats().octets.saturating_sub(live) > live.max(least)
     }
 
@@ -272,53 +286,67 @@ impl Journal {
         }
         self.full_at = self.len + self.settings.segment;
         if self.is_mostly_dead(engine, self.settings.segment) {
-            self.stats.snapshots += 1;
-            return self.renew(engine).or(Ok(()));
+            return match self.renew(engine) {
+                Err(Failure::Write(_)) => Ok(()),
+                renewed => renewed,
+            };
         }
-        // Room made in advance that was not used is given back.
-        let _ = self.file.cut(self.len);
-        let Ok((file, name, len)) = begin(&*self.disk, self.name.number + 1, self.settings) else {
-            return Ok(());
-        };
         // What was written to the old file under `interval` must not be forgotten with it.
         if self.settings.fsync != Fsync::Never {
             self.file.sync().map_err(Failure::Sync)?;
+            // A failure is told once, and the other thread may have been the one to hear of it.
+            self.syncer.take().map_or(Ok(()), Syncer::finish).map_err(Failure::Sync)?;
         }
-        self.replace(file, name, len)
-    }
-
-    /// From now on this is the file that is written.
-    fn replace(&mut self, file: Box<dyn Append>, name: Name, len: u64) -> Result<(), Failure> {
-        let old = (std::mem::replace(&mut self.name, name), std::mem::replace(&mut self.len, len));
-        self.older.push(old);
-        self.file = file;
-        self.full_at = self.settings.segment;
-        self.follow().map_err(Failure::Write)
-    }
-
-    /// Has the syncing thread look at the present file.
-    fn follow(&mut self) -> io::Result<()> {
-        if let Fsync::Interval(_) = self.settings.fsync {
-            self.syncer = Some(Syncer::start(self.file.again()?)?);
+        // Room made in advance that was not used is given back.
+        let _ = self.file.cut(self.len);
+        self.number += 1;
+        match begin(&*self.disk, self.number, self.settings) {
+            Ok((file, name, len)) => self.replace(file, name, len),
+            // This one grows on.
+            Err(_) => self.follow(),
         }
         Ok(())
     }
 
+    /// From now on this is the file that is written.
+    fn replace(&mut self, file: Box<dyn Append>, name: Name, len: u64) {
+        let old = (std::mem::replace(&mut self.name, name), std::mem::replace(&mut self.len, len));
+        self.older.push(old);
+        self.file = file;
+        self.full_at = self.settings.segment;
+        self.follow();
+    }
+
+    /// Has the syncing thread look at the present file. Where the system has no thread for it, we sync ourselves.
+    fn follow(&mut self) {
+        if let Fsync::Interval(_) = self.settings.fsync {
+            self.syncer = self.file.again().and_then(Syncer::start).ok();
+        }
+    }
+
     /// Goes on in a new file that begins with all that is true now; older files are not needed any more.
     fn renew(&mut self, engine: &Engine) -> Result<(), Failure> {
-        let name = Name { number: self.name.number + 1, salt: entropy::seed() };
-        let written = self.write_snapshot(name, engine);
-        let (file, len) = match written {
-            Ok(written) => written,
-            Err(error) => {
-                // If it stays, it is in nobody's way: the next attempt has another salt in its name.
-                let _ = self.disk.remove(name);
-                return Err(Failure::Write(error));
-            }
-        };
+        self.number += 1;
+        let name = Name { number: self.number, salt: entropy::seed() };
+        let (file, len) = self.write_snapshot(name, engine).map_err(|error| {
+            // It has no name that a crash finds: if it stays, it only takes room.
+            let _ = self.disk.remove(name);
+            Failure::Write(error)
+        })?;
+        if let Err(error) = self.disk.publish(name) {
+            // A snapshot that a crash may find stands for all that is in older files: also for what would be appended to
+            // them from now on. Either it is certainly gone, or nothing counts before the next one.
+            return Err(match self.disk.remove(name) {
+                Ok(()) => Failure::Write(error),
+                Err(_) => Failure::Sync(error),
+            });
+        }
+        self.stats.snapshots += 1;
         self.batch.clear();
         self.records = 0;
-        self.replace(file, name, len)?;
+        let (messages, octets) = engine.held();
+        self.beside = len.saturating_sub(octets + messages * RECORD);
+        self.replace(file, name, len);
         // One that cannot be removed now is tried again with the next snapshot; recovery passes it over.
         let disk = &self.disk;
         self.older.retain(|(name, _)| disk.remove(*name).is_err());
@@ -341,7 +369,6 @@ impl Journal {
         len += out.len() as u64;
         file.sync()?;
         self.stats.syncs += 1;
-        self.disk.publish(name)?;
         Ok((file, len))
     }
 

@@ -41,7 +41,7 @@ pub struct Recovered {
     pub report: Report,
 }
 
-/// Reads all files from the last snapshot on, and cuts a torn tail off the last of them.
+/// Reads all files from the last snapshot on, and cuts off their ends what is no record: a torn tail, and zeros.
 ///
 /// # Errors
 /// A file cannot be read, or the tail not be cut.
@@ -60,34 +60,40 @@ pub fn recover(disk: &dyn Disk, limits: Limits) -> io::Result<Recovered> {
     }
     let (mut restore, mut report, mut files) = (Restore::new(limits), Report::default(), Vec::new());
     for (at, name) in names.iter().enumerate() {
-        let (mut len, mut octets) = (0, 0);
+        let (mut len, mut changes) = (0, 0);
         let mut scan = Scan::new(disk.read(*name)?, name.salt, framing::MAX_PAYLOAD);
         while let Some(found) = scan.read_next()? {
             match found {
-                Found::Record { record, octets: size } => {
+                Found::Record { record, octets } => {
                     report.records += 1;
-                    octets += size;
-                    len = octets;
+                    len += octets;
                     if let Record::Change(change) = record {
+                        changes += 1;
                         restore.apply(change.as_change());
                     }
                 }
+                // Only the last file can have been in the writing.
+                Found::Lost(lost) if lost.tail && at + 1 == names.len() => {
+                    report.torn = Some(Damage { file: name.number, lost });
+                }
                 Found::Lost(lost) => {
-                    octets += lost.octets;
-                    let damage = Damage { file: name.number, lost };
-                    // Only the last file can have been in the writing.
-                    if lost.tail && at + 1 == names.len() {
-                        report.torn = Some(damage);
-                        disk.cut(*name, lost.at)?;
-                    } else {
-                        report.damaged.push(damage);
-                        len = octets;
-                    }
+                    len += lost.octets;
+                    changes += 1;
+                    report.damaged.push(Damage { file: name.number, lost });
                 }
             }
         }
         report.files += 1;
         report.octets += len;
+        if changes == 0 {
+            // It says nothing: a server that is started again and again must not leave a file each time.
+            disk.remove(*name)?;
+            continue;
+        }
+        if scan.seen() > len {
+            // A torn tail, or room made in advance that nobody will use.
+            disk.cut(*name, len)?;
+        }
         files.push((*name, len));
     }
     Ok(Recovered { engine: restore.finish(), files, report })

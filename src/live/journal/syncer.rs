@@ -25,20 +25,20 @@ impl Syncer {
         Ok(Syncer { ask, outcome })
     }
 
-    /// Asks for a sync; whether it was taken (one may be waiting already).
-    pub(super) fn ask(&self) -> bool {
-        self.ask.try_send(()).is_ok()
+    /// Asks for a sync. Where one is waiting to begin, that one will do.
+    pub(super) fn ask(&self) {
+        let _ = self.ask.try_send(());
     }
 
-    /// The next outcome that has not been looked at; the first failure, if there is one.
-    pub(super) fn outcome(&self) -> Option<io::Result<()>> {
-        let mut last = None;
-        for outcome in self.outcome.try_iter() {
-            if outcome.is_err() {
-                return Some(outcome);
-            }
-            last = Some(outcome);
-        }
-        last
+    /// The first failure that nobody has heard of.
+    pub(super) fn failure(&self) -> Option<io::Error> {
+        self.outcome.try_iter().find_map(Result::err)
+    }
+
+    /// Ends it, and waits for the call that it is in.
+    pub(super) fn finish(self) -> io::Result<()> {
+        let Syncer { ask, outcome } = self;
+        drop(ask);
+        outcome.iter().collect()
     }
 }

@@ -6,11 +6,13 @@
 //! header says how far to go, else the next whole record with the file's salt is looked for.
 
 use super::record::Record;
-use crate::stack::l7_application::framing::{self, Frame, HEADER, Header, MAGIC, Wrong};
+use crate::stack::l7_application::framing::{self, HEADER, Header, MAGIC, OVERHEAD};
 use std::io::{self, Read};
 
 /// Octets asked for at once.
 const CHUNK: usize = 1 << 20;
+/// Octets of the salt, a payload's first.
+const SALT: usize = 8;
 
 /// What stands next in a file.
 #[derive(Debug)]
@@ -56,9 +58,10 @@ pub struct Scan<R> {
 
 /// What the octets at the reading point are.
 enum Here {
+    /// A record of so many octets.
     Record(usize),
-    Bad { octets: usize, kind: Option<u8> },
-    End,
+    /// Lost up to there, and passed over.
+    Lost { end: u64, kind: Option<u8> },
 }
 
 impl<R: Read> Scan<R> {
@@ -72,18 +75,36 @@ impl<R: Read> Scan<R> {
         self.before + self.from as u64
     }
 
+    /// Octets of the file that have been asked for: all of them, once the end was reached.
+    pub fn seen(&self) -> u64 {
+        self.before + self.buffer.len() as u64
+    }
+
+    #[cfg(test)]
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     /// The next record or loss; `None` at the end.
     ///
     /// # Errors
     /// What reading the input gives.
     pub fn read_next(&mut self) -> io::Result<Option<Found<'_>>> {
         let at = self.position();
-        match self.look()? {
-            Here::End => Ok(None),
-            Here::Bad { octets, kind } => {
-                self.from += octets;
-                let tail = self.only_zeros()?;
-                Ok(Some(Found::Lost(Lost { at, octets: octets as u64, kind, tail })))
+        if self.pass_zeros()? {
+            return Ok(None);
+        }
+        let here = if self.position() > at {
+            // Zeros, and something behind them: a page that was not written before a later one was.
+            Here::Lost { end: self.lost_edges(0)?, kind: None }
+        } else {
+            self.look()?
+        };
+        match here {
+            Here::Lost { end, kind } => {
+                let tail = self.pass_zeros()?;
+                let end = if tail { end } else { self.position() };
+                Ok(Some(Found::Lost(Lost { at, octets: end - at, kind, tail })))
             }
             Here::Record(len) => {
                 let start = self.from;
@@ -98,59 +119,58 @@ impl<R: Read> Scan<R> {
 
     fn look(&mut self) -> io::Result<Here> {
         self.want(HEADER)?;
-        let starts_with_zero = self.buffer.get(self.from).is_none_or(|octet| *octet == 0);
-        if starts_with_zero && self.only_zeros()? {
-            return Ok(Here::End);
+        let Some(header) = self.header() else {
+            return Ok(Here::Lost { end: self.lost_edges(1)?, kind: None });
+        };
+        let whole = self.want(header.frame_len())?;
+        if whole && self.is_record_here()? {
+            return Ok(Here::Record(header.frame_len()));
         }
-        let Some(header) = self.header(0) else { return self.lost_edges() };
-        if !self.want(header.frame_len())? {
-            // The header is good, so its length is: the file ends inside this record.
-            let octets = self.buffer.len() - self.from;
-            return Ok(Here::Bad { octets, kind: Some(header.kind) });
-        }
-        let octets = header.frame_len();
-        Ok(match framing::parse(&self.buffer[self.from..], self.cap) {
-            Ok(Some(frame)) if self.is_record(&frame) => Here::Record(octets),
-            Ok(_) | Err(Wrong::Payload { .. }) => Here::Bad { octets, kind: Some(header.kind) },
-            Err(_) => return self.lost_edges(),
-        })
+        // The header is good, so its length is; or the file ends inside this record.
+        self.from = self.buffer.len().min(self.from + header.frame_len());
+        Ok(Here::Lost { end: self.position(), kind: Some(header.kind) })
     }
 
-    /// The good header `ahead` octets behind the reading point.
-    fn header(&self, ahead: usize) -> Option<Header> {
-        let head = self.buffer.get(self.from + ahead..)?.first_chunk::<HEADER>()?;
+    /// The good header at the reading point.
+    fn header(&self) -> Option<Header> {
+        let head = self.buffer.get(self.from..)?.first_chunk::<HEADER>()?;
         Header::parse(head, self.cap).ok()
     }
 
-    fn is_record(&self, frame: &Frame<'_>) -> bool {
-        Record::decode(frame, self.salt).is_ok()
+    /// Whether a whole record is at the reading point.
+    fn is_record_here(&mut self) -> io::Result<bool> {
+        let Some(header) = self.header() else { return Ok(false) };
+        // The salt first: a message full of headers must not cost a checksum for each of them.
+        let salted = self.want(HEADER + SALT)?
+            && self.buffer[self.from + HEADER..].starts_with(&self.salt.to_be_bytes())
+            && self.want(header.frame_len())?;
+        let frame = if salted { framing::parse(&self.buffer[self.from..], self.cap).ok() } else { None };
+        Ok(frame.flatten().is_some_and(|frame| Record::decode(&frame, self.salt).is_ok()))
     }
 
-    /// Looks for the next whole record behind the reading point.
-    fn lost_edges(&mut self) -> io::Result<Here> {
-        let mut ahead = 1;
+    /// Goes to the next whole record, `ahead` octets from here at least. Gives where the lost octets end: there, or behind
+    /// the last one that is not zero.
+    fn lost_edges(&mut self, mut ahead: usize) -> io::Result<u64> {
+        let mut end = self.position();
         loop {
-            if !self.want(ahead + HEADER)? {
-                // No room for a header: all that is left is lost, but for zeros at the end.
-                let rest = &self.buffer[self.from..];
-                let octets = rest.iter().rposition(|octet| *octet != 0).map_or(rest.len(), |last| last + 1);
-                return Ok(Here::Bad { octets, kind: None });
+            let passed = &self.buffer[self.from..self.from + ahead];
+            if let Some(last) = passed.iter().rposition(|octet| *octet != 0) {
+                end = self.position() + last as u64 + 1;
             }
-            let rest = &self.buffer[self.from + ahead..];
-            let Some(found) = rest.windows(2).position(|two| two == MAGIC) else {
-                ahead += rest.len() - 1;
+            self.from += ahead;
+            if !self.want(OVERHEAD + SALT)? {
+                // No room for a record: all that is left is lost.
+                ahead = self.buffer.len() - self.from;
+                if ahead == 0 {
+                    return Ok(end);
+                }
                 continue;
-            };
-            ahead += found;
-            self.want(ahead + HEADER)?;
-            if let Some(header) = self.header(ahead)
-                && self.want(ahead + header.frame_len())?
-                && let Ok(Some(frame)) = framing::parse(&self.buffer[self.from + ahead..], self.cap)
-                && self.is_record(&frame)
-            {
-                return Ok(Here::Bad { octets: ahead, kind: None });
             }
-            ahead += 1;
+            if self.is_record_here()? {
+                return Ok(self.position());
+            }
+            let rest = &self.buffer[self.from + 1..];
+            ahead = 1 + rest.windows(2).position(|two| two == MAGIC).unwrap_or(rest.len() - 1);
         }
     }
 
@@ -168,18 +188,16 @@ impl<R: Read> Scan<R> {
         Ok(self.buffer.len() - self.from >= octets)
     }
 
-    /// Whether nothing but zeros is left.
-    fn only_zeros(&mut self) -> io::Result<bool> {
-        let mut looked = 0;
-        loop {
-            let rest = &self.buffer[self.from + looked..];
-            if rest.iter().any(|octet| *octet != 0) {
+    /// Passes over zeros; whether nothing else is left. There may be gigabytes of them: they are not kept.
+    fn pass_zeros(&mut self) -> io::Result<bool> {
+        while self.want(1)? {
+            let rest = &self.buffer[self.from..];
+            let zeros = rest.iter().position(|octet| *octet != 0);
+            self.from += zeros.unwrap_or(rest.len());
+            if zeros.is_some() {
                 return Ok(false);
             }
-            looked += rest.len();
-            if !self.want(looked + 1)? {
-                return Ok(true);
-            }
         }
+        Ok(true)
     }
 }
