@@ -22,6 +22,8 @@ pub struct Queue {
     pub at: Range<u64>,
     /// The segments or the datagram that carried it; `None` where no frame was seen.
     pub carried: Option<Carried>,
+    /// A datagram that the wire dropped: nobody got it, and it counts for nothing in what follows.
+    pub dropped: bool,
     /// What it is.
     pub step: Step,
 }
@@ -135,7 +137,7 @@ pub struct Earlier {
     pub count: u64,
     /// Time from the one to the other, where they were seen.
     pub after: Duration,
-    /// The captured frame with its last octet.
+    /// The captured frame with which it was whole.
     pub frame: Option<FrameId>,
     /// The first captured frame in which TCP acknowledged its last octet.
     pub tcp_ack: Option<FrameId>,

@@ -94,7 +94,7 @@ impl<W: Write> Timeline<W> {
             What::Returned { result, .. } => result.is_err(),
             What::Wire(_) | What::WireSet(_) => true,
             What::WebSocket(seen) => seen.step.is_failure(),
-            What::Queue(seen) => seen.step.is_failure(),
+            What::Queue(seen) => seen.dropped || seen.step.is_failure(),
             What::Tls(settled) => settled.checked_by == CheckedBy::Nobody,
             What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
         };

@@ -28,11 +28,20 @@ def queue(case):
             case.no(f"event {event['id']}", "its cause is not the frame that it was whole with")
 
 
-def has_type(*names):
-    """Whether a frame of one of these types ends in that packet."""
-    return lambda case, frame: any(e["type_name"] in names for e in case.events
-        if e["what"] == "queue" and e["step"] == "frame" and e["last_frame"] == frame) and bool(case.row[frame].all("layerlab.frame.type"))
+AGAIN = ("tcp.analysis.retransmission", "tcp.analysis.fast_retransmission", "tcp.analysis.spurious_retransmission", "tcp.analysis.out_of_order")
+
+
+def whole_with(case, frame):
+    """What we say was whole with that packet."""
+    causes = {e["id"] for e in case.events if e["what"] == "frame" and e["frame.number"] == frame}
+    return [e for e in case.events if e["what"] == "queue" and e["step"] == "frame" and e["cause"] in causes]
 
 
 def is_any(case, frame):
-    return bool(case.row[frame].all("layerlab.frame.type"))
+    """tshark finds a frame in that packet, or octets sent again: of those it has read the first copy, which was lost."""
+    row = case.row[frame]
+    return bool(whole_with(case, frame)) and (bool(row.all("layerlab.frame.type")) or row.has(*AGAIN))
+
+
+def has_type(*names):
+    return lambda case, frame: is_any(case, frame) and any(e["type_name"] in names for e in whole_with(case, frame))

@@ -3,7 +3,7 @@
 
 use super::{Carrier, Frame, Recent, queue};
 use crate::model::websocket::Carried;
-use crate::model::{Event, EventId, Evidence, Heading, Place, Side};
+use crate::model::{Event, EventId, Evidence, Heading, Place, Side, What};
 use crate::stack::l7_application::queue::{Observer, observer};
 use crate::stack::{IpFacts, UdpFacts};
 use std::net::SocketAddr;
@@ -33,10 +33,12 @@ impl Datagrams {
         Datagrams { talks: Recent::new(CONVERSATIONS_MAX), numbers: 0 }
     }
 
-    /// Takes a datagram of the frame with the event `event`; its own number is 0.
+    /// Takes a datagram of the frame with the event `event`; its own number is 0. What was `dropped` is told by itself: it is
+    /// no part of the conversation.
     pub(super) fn see(
         &mut self,
         (event, frame): (EventId, &Frame<'_>),
+        dropped: bool,
         ip: &IpFacts,
         datagram: &UdpFacts<'_>,
     ) -> Option<Event> {
@@ -50,20 +52,27 @@ impl Datagrams {
         let lower = (from.ip(), from.port()) <= (to.ip(), to.port());
         let ends = if lower { [from, to] } else { [to, from] };
         let known = self.talks.get_mut(&ends).is_some();
-        if !known && !observer::is_frame(octets) {
+        if (dropped || !known) && !observer::is_frame(octets) {
             return None;
         }
-        self.numbers += u32::from(!known);
-        let number = self.numbers;
-        let talk =
-            self.talks.obtain(ends, |_| true, || Talk { observer: Observer::new(false, true), number });
+        let new = |number| Talk { observer: Observer::new(false, true), number };
+        let mut alone = new(self.numbers + 1);
+        let talk = if dropped {
+            &mut alone
+        } else {
+            self.numbers += u32::from(!known);
+            self.talks.obtain(ends, |_| true, || new(self.numbers))
+        };
         let side = if lower { Side::Client } else { Side::Server };
         let at = 0..octets.len() as u64;
         let seen = talk.observer.datagram(side, octets, at.clone(), (frame.at, Some(frame.id)));
         let ends = if seen.sender == Side::Client { [from, to] } else { [to, from] };
         let (first, last) = (frame.id, frame.id);
         let carried = Carried { stream: talk.number, ends, first, last, segments: 1, held: None };
-        let (protocol, what) = queue(seen, Carrier::Udp, at, Some(carried), |_| None);
+        let (protocol, mut what) = queue(seen, Carrier::Udp, at, Some(carried), |_| None);
+        if let What::Queue(seen) = &mut what {
+            seen.dropped = dropped;
+        }
         Some(Event {
             id: EventId(0),
             cause: Some(event),

@@ -166,8 +166,8 @@ impl Streams {
         ip: &IpFacts,
         datagram: &UdpFacts<'_>,
     ) {
-        if !arrival.is_never() && ip.fragment.is_none() {
-            self.told.extend(self.datagrams.see((event, frame), ip, datagram));
+        if ip.fragment.is_none() {
+            self.told.extend(self.datagrams.see((event, frame), arrival.is_never(), ip, datagram));
         }
     }
 
@@ -451,7 +451,7 @@ fn queue(
         Frames::Fault(fault) if fault.code == Code::BadFrame.number() => Protocol::Framing,
         _ => Protocol::Queue,
     };
-    (protocol, What::Queue(Box::new(Queue { sender, carrier, at, carried, step })))
+    (protocol, What::Queue(Box::new(Queue { sender, carrier, at, carried, dropped: false, step })))
 }
 
 #[cfg(test)]

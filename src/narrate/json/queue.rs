@@ -18,6 +18,9 @@ pub(super) fn fields(o: &mut Object, seen: &Queue) {
     put(o, "carrier", seen.carrier.name());
     put(o, "offset", seen.at.start);
     put(o, "length", seen.at.end - seen.at.start);
+    if seen.dropped {
+        put(o, "dropped", true);
+    }
     if let Some(by) = &seen.carried {
         carried(o, by);
         if seen.carrier == Carrier::Udp {

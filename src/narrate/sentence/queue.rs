@@ -5,7 +5,7 @@ use super::{Draft, NoteKind, websocket};
 use crate::model::queue::{
     Carrier, Declare, Earlier, Fault, Frame, Illegal, Queue, Relation, Rest, Said, Step,
 };
-use crate::model::{Cite, Side};
+use crate::model::{Cite, Evidence, Side};
 
 /// Columns of a name or a payload in a line.
 const SHOWN: usize = 28;
@@ -15,6 +15,7 @@ const REASON: usize = 60;
 const PAPER: Option<Cite> = Some(Cite::named("queue.md", ""));
 
 pub(super) fn step(draft: &mut Draft<'_>, seen: &Queue) -> String {
+    let said = seen.dropped.then(|| draft.said.clone());
     let body = match &seen.step {
         Step::Frame(frame) => whole(draft, seen, frame),
         Step::Fault(fault) => broken(draft, seen, fault),
@@ -26,6 +27,13 @@ pub(super) fn step(draft: &mut Draft<'_>, seen: &Queue) -> String {
             ended(draft, seen.sender, (*reset, *closed), *unconfirmed, *unacked)
         }
     };
+    // Nothing comes of it, and what is said only once is not said of it.
+    if let Some(said) = said {
+        *draft.said = said;
+        let text = format!("dropped by the wire: the {} never gets it", seen.sender.other().name());
+        draft.notes.clear();
+        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
+    }
     let route = websocket::route(draft, seen.sender, seen.carried.as_ref());
     format!("{route} {body}")
 }

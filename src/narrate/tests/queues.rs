@@ -198,7 +198,8 @@ fn tell(carrier: Carrier, steps: impl IntoIterator<Item = (Side, Step)>) -> Tale
             segments,
             held,
         });
-        let seen = Queue { sender, carrier, at: from..from + len, carried, step };
+        let dropped = carrier == Carrier::Udp;
+        let seen = Queue { sender, carrier, at: from..from + len, carried, dropped, step };
         t.push(1000 * n, None, Place::Wire, protocol, What::Queue(Box::new(seen)));
     }
     t
@@ -210,9 +211,12 @@ pub(super) fn conversation() -> Tale {
     tell(Carrier::Tcp, frames.map(|(sender, frame)| (sender, Step::Frame(frame))))
 }
 
-/// What may go wrong.
+/// What may go wrong; at last a datagram is dropped.
 pub(super) fn troubles() -> Tale {
-    tell(Carrier::Tcp, failures())
+    let mut tale = tell(Carrier::Tcp, failures());
+    let dropped = tell(Carrier::Udp, [(Client, Step::Frame(publish(1, b"a-1", b"hello")))]);
+    tale.events.extend(dropped.events);
+    tale
 }
 
 /// Every kind of step.

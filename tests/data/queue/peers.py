@@ -57,22 +57,25 @@ WELCOME_FRAME = frame(WELCOME, name(b"a script") + struct.pack("!II", 1 << 20, 3
 BYE = frame(CLOSE, struct.pack("!H", 0) + b"done")
 TOKEN = struct.pack("!Q", 41)
 
-# Turns of the two sides: what the client writes at once, what the server answers. Every type stands here.
-TALK = [
-    (HELLO_FRAME, WELCOME_FRAME),
-    (declare(1, b"orders", policy=2, most=100, dead=b"dead") + declare(2, b"news", kind=1), done(1) + done(2)),
-    (publish(1, b"orders", b"hello", b"a-1") + publish(2, b"orders", b"\x00\xff\x01") + publish(0, b"news", b""), pair(CONFIRM, 1, 2)),
-    (publish(3, b"orders", b"hello", b"a-1"), pair(DUPLICATE, 3, 0) + pair(CONFIRM, 3, 3)),
-    (publish(4, b"nowhere", b"?"), refused(PUBLISH, 4, 30, b"there is no queue \xe2\x80\x9cnowhere\xe2\x80\x9d")),
-    (subscribe(7, b"orders"), done(7) + deliver(7, 0, 1, b"hello", b"a-1") + deliver(7, 1, 1, b"\x00\xff\x01")),
-    (settle(NACK, 7, 1, 0), deliver(7, 0, 2, b"hello", b"a-1")),
-    (settle(ACK, 7, 1, 1) + request(INSPECT, 9, b""), frame(REPORT, struct.pack("!I", 9) + b'{"queues":[]}')),
-    (frame(PING, TOKEN), frame(PONG, TOKEN)),
-    (publish(5, b"orders", b"x" * 4000), pair(CONFIRM, 5, 5) + deliver(7, 2, 1, b"x" * 4000)),
-    (frame(UNSUBSCRIBE, struct.pack("!I", 7)) + subscribe(8, b"news", 0, 0, 2, 41), done(8, 41)),
-    (request(PURGE, 10, b"orders") + request(DELETE, 11, b"news"), done(10, 1) + done(11)),
-    (BYE, BYE),
-]
+def talk(size):
+    """Turns of the two sides: what the client writes at once, what the server answers. Every type stands here."""
+    return [
+        (HELLO_FRAME, WELCOME_FRAME),
+        (declare(1, b"orders", policy=2, most=100, dead=b"dead") + declare(2, b"news", kind=1), done(1) + done(2)),
+        (publish(1, b"orders", b"hello", b"a-1") + publish(2, b"orders", b"\x00\xff\x01") + publish(0, b"news", b""), pair(CONFIRM, 1, 2)),
+        (publish(3, b"orders", b"hello", b"a-1"), pair(DUPLICATE, 3, 0) + pair(CONFIRM, 3, 3)),
+        (publish(4, b"nowhere", b"?"), refused(PUBLISH, 4, 30, b"there is no queue \xe2\x80\x9cnowhere\xe2\x80\x9d")),
+        (subscribe(7, b"orders"), done(7) + deliver(7, 0, 1, b"hello", b"a-1") + deliver(7, 1, 1, b"\x00\xff\x01")),
+        (settle(NACK, 7, 1, 0), deliver(7, 0, 2, b"hello", b"a-1")),
+        (settle(ACK, 7, 1, 1) + request(INSPECT, 9, b""), frame(REPORT, struct.pack("!I", 9) + b'{"queues":[]}')),
+        (frame(PING, TOKEN), frame(PONG, TOKEN)),
+        (publish(5, b"orders", b"x" * size), pair(CONFIRM, 5, 5) + deliver(7, 2, 1, b"x" * size)),
+        (frame(UNSUBSCRIBE, struct.pack("!I", 7)) + subscribe(8, b"news", 0, 0, 2, 41), done(8, 41)),
+        (request(PURGE, 10, b"orders") + request(DELETE, 11, b"news"), done(10, 1) + done(11)),
+        (BYE, BYE),
+    ]
+
+
 # What neither side may say: a frame out of turn, one never asked for, too much at once, a corrupted one.
 FAULTS = [
     (publish(1, b"orders", b"too early") + HELLO_FRAME, WELCOME_FRAME),
@@ -81,7 +84,8 @@ FAULTS = [
     (frame(0x55, b"?") + frame(PING, b"short") + WELCOME_FRAME, frame(PONG, TOKEN)),
     (publish(2, b"orders", b"corrupt").replace(b"corrupt", b"korrupt") + publish(3, b"orders", b"unread"), frame(CLOSE, struct.pack("!H", 10))),
 ]
-TALKS = {"talk": TALK, "lost": TALK, "faults": FAULTS, "udp": TALK, "websocket": TALK}
+TALK = talk(4000)
+TALKS = {"talk": TALK, "lost": TALK, "faults": FAULTS, "udp": talk(1000), "websocket": TALK}
 
 # The handshake of RFC 6455 s1.3.
 ASK = b"GET /queue HTTP/1.1\r\nHost: 10.0.0.2\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n" \

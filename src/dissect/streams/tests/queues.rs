@@ -49,6 +49,10 @@ impl Bench {
     }
 
     fn datagram(&mut self, sender: Side, payload: &[u8]) {
+        self.datagram_of_fate(sender, payload, None);
+    }
+
+    fn datagram_of_fate(&mut self, sender: Side, payload: &[u8], fate: Option<&Fate>) {
         let (a, b) = (Ipv4Addr::new(10, 0, 0, 1), Ipv4Addr::new(10, 0, 0, 2));
         let (source, destination, source_port, destination_port) =
             if sender == Client { (a, b, 40_000, 7200) } else { (b, a, 7200, 40_000) };
@@ -62,7 +66,7 @@ impl Bench {
         bytes.extend_from_slice(&packet);
         self.frames += 1;
         let (id, at, len) = (FrameId(self.frames), Time::from_millis(self.frames), bytes.len() as u32);
-        let frame = Frame { id, direction: sender.outward(), at, bytes: &bytes, len, fate: None };
+        let frame = Frame { id, direction: sender.outward(), at, bytes: &bytes, len, fate };
         self.dissector.frame(EventId(self.frames), &frame);
         self.told.extend(self.dissector.steps());
     }
@@ -172,6 +176,23 @@ fn a_datagram_is_one_frame_and_a_bad_one_is_dropped_alone() {
     let seen = bench.queue();
     assert!(seen.iter().all(|seen| seen.carrier == Carrier::Udp));
     assert_eq!(seen[1].carried.unwrap().ends.map(|end| end.port()), [40_000, 7200]);
+}
+
+/// It is told what it was, and counts for nothing.
+#[test]
+fn a_dropped_datagram_is_no_part_of_the_conversation() {
+    let mut bench = Bench::new();
+    let dropped = Fate::Dropped { by: Rule::Cut };
+    bench.datagram_of_fate(Client, &hello(), Some(&dropped));
+    bench.datagram_of_fate(Client, b"something else", Some(&dropped));
+    bench.datagram(Client, &hello());
+    bench.datagram_of_fate(Client, &publish(1, b"a"), Some(&dropped));
+    bench.datagram(Client, &publish(1, b"a"));
+    assert_eq!(bench.names(), ["HELLO", "HELLO", "PUBLISH", "PUBLISH"]);
+    let seen = bench.queue();
+    assert_eq!(seen.iter().map(|seen| seen.dropped).collect::<Vec<_>>(), [true, false, true, false]);
+    let Step::Frame(last) = &seen[3].step else { panic!() };
+    assert_eq!(last.follows, None);
 }
 
 /// A WebSocket message carries one; the subprotocol need not say so.

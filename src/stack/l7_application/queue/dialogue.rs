@@ -17,7 +17,7 @@ const SUBSCRIPTIONS: usize = 1024;
 pub(super) struct Mark {
     /// When it was whole.
     pub(super) at: Time,
-    /// The captured frame with its last octet.
+    /// The captured frame with which it was whole.
     pub(super) frame: Option<FrameId>,
     /// Where it ends in its sender's stream.
     pub(super) end: u64,
