@@ -1,6 +1,6 @@
 //! `layerlab queue consume`.
 
-use super::shared::{AtArgs, DeclareArgs};
+use super::shared::{AtArgs, EnsureArgs};
 use crate::cli::args::waiting_time;
 use crate::cli::exit::Answer;
 use crate::cli::real;
@@ -42,7 +42,7 @@ pub(crate) struct ConsumeArgs {
     /// Where to begin in a topic: new, start, or an offset
     #[arg(long, value_name = "WHERE", value_parser = from, default_value = "new")]
     from: From,
-    /// The server forgets each message as it sends it: what is lost on the way is lost
+    /// The server forgets each message as it sends it: what is lost on the way, or comes beyond --count, is lost
     #[arg(long, conflicts_with_all = ["no_ack", "nack", "requeue"])]
     at_most_once: bool,
     /// Acknowledge nothing: all of it comes again, to somebody
@@ -61,7 +61,7 @@ pub(crate) struct ConsumeArgs {
     #[arg(long, short)]
     quiet: bool,
     #[command(flatten)]
-    declare: DeclareArgs,
+    ensure: EnsureArgs,
 }
 
 fn from(text: &str) -> Result<From, String> {
@@ -78,7 +78,7 @@ fn from(text: &str) -> Result<From, String> {
 /// Runs it.
 pub(crate) fn run(args: &ConsumeArgs) -> anyhow::Result<Answer> {
     let mut client = args.at.connect()?;
-    args.declare.declare(&mut client, &args.queue)?;
+    args.ensure.declare(&mut client, &args.queue)?;
     let stop = real::interrupt()?;
     let mode = if args.at_most_once { Mode::AtMostOnce } else { Mode::AtLeastOnce };
     let wanted = Subscription { prefetch: args.prefetch, mode, from: args.from };

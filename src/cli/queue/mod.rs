@@ -3,6 +3,7 @@
 mod consume;
 mod demo;
 mod inspect;
+mod manage;
 mod naive;
 mod publish;
 mod serve;
@@ -28,6 +29,12 @@ pub(crate) enum QueueCommand {
     Consume(Box<consume::ConsumeArgs>),
     /// What a server holds: queues, consumers, depths, and its journal
     Inspect(inspect::InspectArgs),
+    /// Make a queue, with bounds of its own
+    Declare(Box<manage::DeclareOneArgs>),
+    /// Drop all that waits in a queue; what consumers have in hand stays theirs
+    Purge(manage::OneArgs),
+    /// End a queue and all that it holds
+    Delete(manage::OneArgs),
 }
 
 /// Runs it.
@@ -38,5 +45,8 @@ pub(crate) fn queue(command: QueueCommand) -> anyhow::Result<Answer> {
         QueueCommand::Publish(args) => publish::run(&args),
         QueueCommand::Consume(args) => consume::run(&args),
         QueueCommand::Inspect(args) => inspect::run(&args),
+        QueueCommand::Declare(args) => manage::declare(&args),
+        QueueCommand::Purge(args) => manage::purge(&args),
+        QueueCommand::Delete(args) => manage::delete(&args),
     }
 }

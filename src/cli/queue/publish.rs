@@ -1,6 +1,6 @@
 //! `layerlab queue publish`.
 
-use super::shared::{AtArgs, DeclareArgs};
+use super::shared::{AtArgs, EnsureArgs};
 use crate::cli::args::duration;
 use crate::cli::exit::Answer;
 use crate::cli::real;
@@ -57,7 +57,7 @@ pub(crate) struct PublishArgs {
     #[arg(long, short, conflicts_with = "verbose")]
     quiet: bool,
     #[command(flatten)]
-    declare: DeclareArgs,
+    ensure: EnsureArgs,
 }
 
 /// Where messages come from.
@@ -123,7 +123,7 @@ struct Tally {
 /// Runs it.
 pub(crate) fn run(args: &PublishArgs) -> anyhow::Result<Answer> {
     let mut client = args.at.connect()?;
-    args.declare.declare(&mut client, &args.queue)?;
+    args.ensure.declare(&mut client, &args.queue)?;
     let stop = real::interrupt()?;
     let (mut tally, began) = (Tally::default(), Instant::now());
     let published = publish(args, &mut client, &stop, &mut tally);

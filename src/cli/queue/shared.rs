@@ -75,6 +75,13 @@ pub(crate) struct DeclareArgs {
     /// Ids that are remembered, so that a message published twice is stored once [default: 1000]
     #[arg(long, value_name = "N")]
     remember: Option<u32>,
+}
+
+/// A queue that is made if it is not there.
+#[derive(Args, Debug)]
+pub(crate) struct EnsureArgs {
+    #[command(flatten)]
+    declare: DeclareArgs,
     /// Do not make the queue: it must be there
     #[arg(long)]
     no_declare: bool,
@@ -109,15 +116,24 @@ impl DeclareArgs {
         }
     }
 
+    /// Makes the queue, or finds it exactly so.
+    pub(crate) fn declare_exactly(&self, client: &mut Client, queue: &str) -> Result<(), ClientError> {
+        client.declare(queue, &self.settings())
+    }
+}
+
+impl EnsureArgs {
     /// Sees to it that the queue is there: made as asked; or, when nothing was asked, as it stands.
     pub(crate) fn declare(&self, client: &mut Client, queue: &str) -> Result<(), ClientError> {
         if self.no_declare {
             return Ok(());
         }
-        match client.declare(queue, &self.settings()) {
-            Err(ClientError::Refused { code: Code::Differs, .. }) if !self.is_particular() => Ok(()),
+        match self.declare.declare_exactly(client, queue) {
+            Err(ClientError::Refused { code: Code::Differs, .. }) if !self.declare.is_particular() => Ok(()),
             // Who may not make queues may still use those that are there: the next request will say.
-            Err(ClientError::Refused { code: Code::Forbidden, .. }) if !self.is_particular() => Ok(()),
+            Err(ClientError::Refused { code: Code::Forbidden, .. }) if !self.declare.is_particular() => {
+                Ok(())
+            }
             declared => declared,
         }
     }
