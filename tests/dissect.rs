@@ -355,6 +355,7 @@ fn every_frame_cut_anywhere_is_dissected() {
                     bytes: &record.bytes[..end],
                     len: record.original_len,
                     fate: None,
+                    link: layerlab::model::LinkType::Ethernet,
                 };
                 dissector.frame(EventId(id), &frame);
             }

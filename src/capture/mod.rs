@@ -21,7 +21,9 @@ mod sink;
 mod writer;
 
 pub use mark::{Mark, MarkError, PREFIX};
-pub use reader::{Comments, Interface, LINK_ETHERNET, ReadError, Reader, Record, Section};
+pub use reader::{
+    Comments, Interface, LINK_ETHERNET, LINK_SLL, LINK_SLL2, ReadError, Reader, Record, Section,
+};
 pub use run::{parse_run, run_comment};
 pub use sink::{CaptureSink, Narrator};
 pub use writer::{AtInterface, CutBy, Flush, Pipe, Target, WriteError, Writer};

@@ -6,8 +6,8 @@ use super::quotes::Quotes;
 use super::streams::Streams;
 use super::tcp::{Arrival, Conversations};
 use crate::model::{
-    Arp, Carried, Direction, Event, EventId, Evidence, Fate, FrameId, Heading, Icmp, IcmpKind, Ip, Located,
-    Packet, Place, Protocol, Seen, TcpNote, Time, Udp, What,
+    Arp, Carried, Direction, Event, EventId, Evidence, Fate, FrameId, Heading, Icmp, IcmpKind, Ip, LinkType,
+    Located, Packet, Place, Protocol, Seen, TcpNote, Time, Udp, What,
 };
 use crate::stack::{self, IcmpFacts, IpFacts, Network, Transport};
 use bytes::Bytes;
@@ -25,7 +25,9 @@ pub struct Frame<'a> {
     pub direction: Direction,
     /// When it entered the wire.
     pub at: Time,
-    /// Its octets from the Ethernet header on, without FCS; perhaps cut by a snapshot length.
+    /// What it begins with.
+    pub link: LinkType,
+    /// Its octets from that header on, without FCS; perhaps cut by a snapshot length.
     pub bytes: &'a [u8],
     /// How many octets it had.
     pub len: u32,
@@ -79,7 +81,7 @@ impl Dissector {
     /// answers, repeats or acknowledges as its cause where that was seen. Takes any octets.
     pub fn frame(&mut self, id: EventId, frame: &Frame<'_>) -> Event {
         self.last = id;
-        let facts = stack::decode(frame.bytes);
+        let facts = stack::decode_as(frame.link, frame.bytes);
         let arrival = Arrival::of(frame.fate);
         let mut request = None;
         let (packet, protocol) = match &facts.network {
@@ -112,7 +114,7 @@ impl Dissector {
                 let protocol = acting(ip, &carried);
                 (Packet::Ip(ip_header(ip), carried), protocol)
             }
-            Network::Other(ethertype) => (Packet::Other(*ethertype), Protocol::Ethernet),
+            Network::Other(ethertype) => (Packet::Other(*ethertype), layer_of(frame.link)),
             Network::Malformed(m) => (Packet::Malformed(*m), m.protocol),
         };
         let cause = cause(&packet).or(request).and_then(|of| self.events.get(&of).copied());
@@ -134,11 +136,12 @@ impl Dissector {
                 len: frame.len,
                 source: facts.source,
                 destination: facts.destination,
+                cooked: facts.cooked,
                 packet,
             })),
             bytes: self.with_bytes.then(|| Located {
                 bytes: Bytes::copy_from_slice(frame.bytes),
-                headers: stack::headers(frame.bytes),
+                headers: stack::headers_as(frame.link, frame.bytes),
             }),
             evidence: Evidence::Frame,
         }
@@ -194,6 +197,14 @@ impl Dissector {
         };
         self.quotes.see(frame.id, ip, transport);
         carried
+    }
+}
+
+/// What a frame of this link type begins with.
+const fn layer_of(link: LinkType) -> Protocol {
+    match link {
+        LinkType::Ethernet => Protocol::Ethernet,
+        LinkType::Sll | LinkType::Sll2 => Protocol::Sll,
     }
 }
 

@@ -3,8 +3,8 @@
 use super::dissector::Frame;
 use super::sides::Sides;
 use super::tell::{Tell, both};
-use crate::capture::{LINK_ETHERNET, Mark, ReadError, Reader, Record, parse_run};
-use crate::model::{Flow, FrameId, Moment, Outcome, Run, Sink, Time, WireFrame};
+use crate::capture::{LINK_ETHERNET, LINK_SLL, LINK_SLL2, Mark, ReadError, Reader, Record, parse_run};
+use crate::model::{Flow, FrameId, LinkType, Moment, Outcome, Run, Sink, Time, WireFrame};
 use crate::stack;
 use std::io::{self, Read};
 use std::time::Duration;
@@ -19,8 +19,11 @@ pub enum FileError {
     /// The listener failed.
     #[error("the listener failed: {0}")]
     Sink(#[source] io::Error),
-    /// A packet that does not begin with an Ethernet header.
-    #[error("frame {frame} is of link type {link}; only Ethernet (link type {LINK_ETHERNET}) is dissected")]
+    /// A packet that begins with another header than Ethernet's or a cooked capture's.
+    #[error(
+        "frame {frame} is of link type {link}; only Ethernet (link type {LINK_ETHERNET}) and Linux cooked captures \
+         ({LINK_SLL} and {LINK_SLL2}) are dissected"
+    )]
     Link {
         /// Its number in the file.
         frame: u64,
@@ -87,9 +90,9 @@ struct File {
 
 impl File {
     fn record<S: Sink>(&mut self, record: &Record<'_>, tell: &mut Tell<S>) -> Result<Flow, FileError> {
-        if record.link != LINK_ETHERNET {
+        let Some(link) = record.link_type() else {
             return Err(FileError::Link { frame: record.number, link: record.link });
-        }
+        };
         let epoch = *self.epoch.get_or_insert(record.at_unix_ns);
         let at = Time::from_nanos(record.at_unix_ns.saturating_sub(epoch));
         let began = *self.began.get_or_insert(at);
@@ -98,7 +101,7 @@ impl File {
         let mark = if self.marked { record.comments.clone().find_map(|c| Mark::find(&c).ok()) } else { None };
         let told = match mark {
             Some(mark) => self.marked(record, at, &mark, tell),
-            None => self.unmarked(record, at, tell),
+            None => self.unmarked(record, link, at, tell),
         };
         told.map_err(FileError::Sink)
     }
@@ -119,6 +122,7 @@ impl File {
                 id: row.id,
                 direction: row.direction,
                 at,
+                link: LinkType::Ethernet,
                 bytes: record.bytes,
                 len: record.original_len,
                 fate: Some(&row.fate),
@@ -129,13 +133,20 @@ impl File {
         Ok(both(flow, tell.forward(&WireFrame { row: &row, at, moment, bytes: record.bytes })?))
     }
 
-    fn unmarked<S: Sink>(&mut self, record: &Record<'_>, at: Time, tell: &mut Tell<S>) -> io::Result<Flow> {
-        let direction = self.sides.direction(&stack::decode(record.bytes));
+    fn unmarked<S: Sink>(
+        &mut self,
+        record: &Record<'_>,
+        link: LinkType,
+        at: Time,
+        tell: &mut Tell<S>,
+    ) -> io::Result<Flow> {
+        let direction = self.sides.direction(&stack::decode_as(link, record.bytes));
         self.count(&direction, record.original_len, false);
         let frame = Frame {
             id: FrameId(record.number),
             direction,
             at,
+            link,
             bytes: record.bytes,
             len: record.original_len,
             fate: None,

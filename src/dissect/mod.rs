@@ -29,7 +29,7 @@ pub use tell::Tell;
 /// Hostile octets as a sequence of frames. Each is preceded by two octets: its length (big-endian, 11 bits), its direction, and
 /// whether it is dropped. Gives the last frame's number.
 fn hostile(data: &[u8], mut each: impl FnMut(&Frame<'_>)) -> u64 {
-    use crate::model::{Delivery, Direction, Fate, FrameId, Rule, Time};
+    use crate::model::{Delivery, Direction, Fate, FrameId, LinkType, Rule, Time};
     let mut rest = data;
     let mut n = 0;
     while let [high, low, after @ ..] = rest {
@@ -43,7 +43,15 @@ fn hostile(data: &[u8], mut each: impl FnMut(&Frame<'_>)) -> u64 {
         };
         let direction = if high & 8 == 0 { Direction::ToServer } else { Direction::ToClient };
         let bytes = &after[..len];
-        each(&Frame { id: FrameId(n), direction, at, bytes, len: len as u32, fate: fate.as_ref() });
+        each(&Frame {
+            id: FrameId(n),
+            direction,
+            at,
+            link: LinkType::Ethernet,
+            bytes,
+            len: len as u32,
+            fate: fate.as_ref(),
+        });
         rest = &after[len..];
     }
     n

@@ -31,7 +31,8 @@ impl Sides {
     /// hosts have the same link-layer address, each conversation is judged alone by its first packet. Before anybody has
     /// spoken so, frames count as the client's.
     pub(super) fn direction(&mut self, facts: &Facts<'_>) -> Direction {
-        if facts.source == facts.destination {
+        // A cooked capture is of all interfaces of a host, and says nothing of the receivers' addresses.
+        if facts.source == facts.destination || facts.cooked.is_some() {
             return self.on_one_host(facts);
         }
         if self.client.is_none() && opens(facts) {
@@ -48,8 +49,10 @@ impl Sides {
     }
 
     fn on_one_host(&mut self, facts: &Facts<'_>) -> Direction {
-        let Network::Ip(ip, transport) = &facts.network else {
-            return Direction::ToServer;
+        let (ip, transport) = match &facts.network {
+            Network::Ip(ip, transport) => (ip, transport),
+            Network::Arp(arp) if arp.operation == ArpOperation::Reply => return Direction::ToClient,
+            _ => return Direction::ToServer,
         };
         let ports = match transport {
             Transport::Tcp(t) => (t.source_port, t.destination_port),

@@ -3,8 +3,8 @@
 use super::dissector::{Dissector, Frame};
 use super::streams::Calls;
 use crate::model::{
-    Class, Event, EventId, Evidence, Fate, Flow, Heading, Moment, Outcome, Place, Protocol, Row, Rule, Run,
-    Sink, What, WireFrame,
+    Class, Event, EventId, Evidence, Fate, Flow, Heading, LinkType, Moment, Outcome, Place, Protocol, Row,
+    Rule, Run, Sink, What, WireFrame,
 };
 use std::collections::BTreeMap;
 use std::io;
@@ -144,6 +144,7 @@ impl<S: Sink> Sink for Tell<S> {
                     id: row.id,
                     direction: row.direction,
                     at: frame.at,
+                    link: LinkType::Ethernet,
                     bytes: frame.bytes,
                     len: row.len,
                     fate: Some(&row.fate),
@@ -157,6 +158,7 @@ impl<S: Sink> Sink for Tell<S> {
                     id: row.id,
                     direction: row.direction,
                     at: frame.at,
+                    link: LinkType::Ethernet,
                     bytes: frame.bytes,
                     len: row.len,
                     fate: None,

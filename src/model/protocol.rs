@@ -13,6 +13,8 @@ pub enum Protocol {
     Wire,
     /// Ethernet II.
     Ethernet,
+    /// Linux's cooked capture header.
+    Sll,
     /// ARP for IPv4 over Ethernet.
     Arp,
     /// IPv4.
@@ -115,9 +117,10 @@ const fn osi(low: u8, high: u8) -> Option<OsiSpan> {
 
 impl Protocol {
     /// Every protocol of the table, bottom up.
-    pub const ALL: [Protocol; 16] = [
+    pub const ALL: [Protocol; 17] = [
         Protocol::Wire,
         Protocol::Ethernet,
+        Protocol::Sll,
         Protocol::Arp,
         Protocol::Ipv4,
         Protocol::Ipv6,
@@ -139,6 +142,7 @@ impl Protocol {
         match self {
             Protocol::Wire => "wire",
             Protocol::Ethernet => "eth",
+            Protocol::Sll => "sll",
             Protocol::Arp => "arp",
             Protocol::Ipv4 => "ip",
             Protocol::Ipv6 => "ipv6",
@@ -167,6 +171,12 @@ impl Protocol {
             Protocol::Ethernet => {
                 Standing { osi: osi(2, 2), tcpip: Some(TcpIp::Link), cite: Cite::rfc(1122, "2.3.3") }
             }
+            // It stands where a link-layer header would; no link ever carried it.
+            Protocol::Sll => Standing {
+                osi: Some(OsiSpan { low: 2, high: 2, convention: true }),
+                tcpip: Some(TcpIp::Link),
+                cite: Cite::named("LINKTYPE_LINUX_SLL2", ""),
+            },
             Protocol::Arp => {
                 Standing { osi: osi(2, 3), tcpip: Some(TcpIp::Link), cite: Cite::rfc(1122, "2.3.2") }
             }

@@ -259,6 +259,7 @@ pub(super) const fn title(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Wire => "wire",
         Protocol::Ethernet => "Ethernet",
+        Protocol::Sll => "Linux cooked capture",
         Protocol::Arp => "ARP",
         Protocol::Ipv4 => "IPv4",
         Protocol::Ipv6 => "IPv6",

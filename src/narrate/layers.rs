@@ -48,6 +48,14 @@ pub const ROWS: &[Row] = &[
     ),
     row("Ethernet, MAC", "2", "Link", "", Cite::rfc(1122, "2.3.3"), &[Protocol::Ethernet]),
     row(
+        "Linux cooked header (tcpdump -i any)",
+        "~2",
+        "Link",
+        "the capture's own, in the link layer's place: on no wire",
+        Cite::named("LINKTYPE_LINUX_SLL2", ""),
+        &[Protocol::Sll],
+    ),
+    row(
         "ARP",
         "2-3",
         "Link",

@@ -4,11 +4,12 @@
 use super::checksum::Pseudo;
 use super::l2_link::arp::{self, ArpPacket};
 use super::l2_link::ethernet::{Frame, HEADER_LEN, ethertype};
+use super::l2_link::sll;
 use super::l3_internet::icmp::{self, Message};
 use super::l3_internet::{ipv4, ipv6, protocol};
 use super::l4_transport::tcp::{self, SackBlocks, Segment, TcpOption};
 use super::l4_transport::udp::{self, Datagram};
-use crate::model::{IcmpKind, IpFragment, Malformed, TcpFlags};
+use crate::model::{Cooked, IcmpKind, IpFragment, LinkType, Malformed, TcpFlags};
 use std::net::IpAddr;
 
 /// What a frame says. Offsets in a [`Malformed`] count from the frame's first octet.
@@ -16,13 +17,15 @@ use std::net::IpAddr;
 pub struct Facts<'a> {
     /// Ethernet source; of a frame too short to hold it, what is there and zeros.
     pub source: [u8; 6],
-    /// Ethernet destination; of a frame too short to hold it, what is there and zeros.
+    /// Ethernet destination; of a frame too short to hold it, what is there and zeros. Zeros of a cooked frame.
     pub destination: [u8; 6],
+    /// Of a frame from a cooked capture, its header.
+    pub cooked: Option<Cooked>,
     /// What it carries.
     pub network: Network<'a>,
 }
 
-/// What an Ethernet frame carries.
+/// What a frame carries.
 #[derive(Clone, Copy, Debug)]
 pub enum Network<'a> {
     /// ARP for IPv4 over Ethernet.
@@ -176,10 +179,29 @@ pub fn decode(frame: &[u8]) -> Facts<'_> {
     destination.copy_from_slice(&addresses[..6]);
     source.copy_from_slice(&addresses[6..]);
     let network = match Frame::new(frame) {
-        Ok(ethernet) => decode_network(&ethernet),
+        Ok(ethernet) => decode_network(ethernet.ethertype(), ethernet.payload(), HEADER_LEN),
         Err(e) => Network::Malformed(e),
     };
-    Facts { source, destination, network }
+    Facts { source, destination, cooked: None, network }
+}
+
+/// Reads a frame as a capture of this link type has it.
+pub fn decode_as(link: LinkType, frame: &[u8]) -> Facts<'_> {
+    let Some(header_len) = sll::header_len(link) else { return decode(frame) };
+    let (mut source, destination) = ([0; 6], [0; 6]);
+    match sll::decode(link, frame) {
+        Ok((cooked, payload)) => {
+            if cooked.address_len == 6 {
+                source.copy_from_slice(&cooked.address[..6]);
+            }
+            let network = match sll::ethertype(&cooked) {
+                Some(number) => decode_network(number, payload, header_len),
+                None => Network::Other(cooked.protocol),
+            };
+            Facts { source, destination, cooked: Some(cooked), network }
+        }
+        Err(e) => Facts { source, destination, cooked: None, network: Network::Malformed(e) },
+    }
 }
 
 /// The same error, seen from `by` octets further out.
@@ -187,31 +209,31 @@ pub(crate) fn outward(e: Malformed, by: usize) -> Malformed {
     Malformed { offset: e.offset + by, ..e }
 }
 
-fn decode_network<'a>(frame: &Frame<'a>) -> Network<'a> {
-    let payload = frame.payload();
-    let read = match frame.ethertype() {
+/// What follows a link-layer header of `header_len` octets.
+fn decode_network(number: u16, payload: &[u8], header_len: usize) -> Network<'_> {
+    let read = match number {
         ethertype::ARP => arp::Packet::new(payload).map(|packet| match packet.ipv4_over_ethernet() {
             Some(facts) => Network::Arp(facts),
             None => Network::Other(ethertype::ARP),
         }),
         ethertype::IPV4 => ipv4::Packet::new(payload).map(|p| {
             let place = Place::of_v4(&p);
-            Network::Ip(v4_facts(&p), decode_transport(p.protocol(), p.payload(), HEADER_LEN, place))
+            Network::Ip(v4_facts(&p), decode_transport(p.protocol(), p.payload(), header_len, place))
         }),
         ethertype::IPV6 => ipv6::Packet::new(payload).map(|p| {
             let upper = p.upper();
             let facts = v6_facts(&p, &upper);
             match upper.error {
-                Some(e) => Network::Ip(facts, Transport::Malformed(outward(e, HEADER_LEN))),
+                Some(e) => Network::Ip(facts, Transport::Malformed(outward(e, header_len))),
                 None => {
                     let place = Place::of_v6(&p, &upper);
-                    Network::Ip(facts, decode_transport(upper.protocol, upper.payload, HEADER_LEN, place))
+                    Network::Ip(facts, decode_transport(upper.protocol, upper.payload, header_len, place))
                 }
             }
         }),
         other => return Network::Other(other),
     };
-    read.unwrap_or_else(|e| Network::Malformed(outward(e, HEADER_LEN)))
+    read.unwrap_or_else(|e| Network::Malformed(outward(e, header_len)))
 }
 
 fn v4_facts(p: &ipv4::Packet<'_>) -> IpFacts {

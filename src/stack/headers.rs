@@ -4,10 +4,10 @@ use super::checksum::Pseudo;
 use super::facts::Place;
 use super::fields::Fields;
 use super::l2_link::ethernet::{Frame, HEADER_LEN, ethertype};
-use super::l2_link::{arp_fields, ethernet_fields, trailer_fields};
+use super::l2_link::{arp_fields, ethernet_fields, sll, sll_fields, sll_trailer, trailer_fields};
 use super::l3_internet::{icmp, ipv4, ipv6, protocol};
 use super::l4_transport::{tcp, udp};
-use crate::model::{Header, Protocol};
+use crate::model::{Header, LinkType, Protocol};
 
 /// Every field of every header in `frame`, outermost first and in wire order, named as Wireshark 4.0 names
 /// it, with values that print as `tshark -T fields` prints them. Takes any octets: of what is cut short or
@@ -26,18 +26,39 @@ pub fn headers(frame: &[u8]) -> Vec<Header> {
     let Ok(ethernet) = Frame::new(frame) else {
         return all;
     };
-    let payload = ethernet.payload();
-    let end = match ethernet.ethertype() {
-        ethertype::ARP => {
-            all.push(arp_fields(payload, HEADER_LEN));
-            all.last().map_or(frame.len(), |arp| arp.at.end)
-        }
-        ethertype::IPV4 => packet_v4(&mut all, payload, HEADER_LEN, false),
-        ethertype::IPV6 => packet_v6(&mut all, payload, HEADER_LEN, false),
-        _ => data(&mut all, payload, HEADER_LEN),
-    };
+    let end = network(&mut all, ethernet.ethertype(), ethernet.payload(), HEADER_LEN);
     all.extend(trailer_fields(frame, end));
     all
+}
+
+/// The same of a frame as a capture of this link type has it: a cooked header is of [`Protocol::Sll`].
+pub fn headers_as(link: LinkType, frame: &[u8]) -> Vec<Header> {
+    let Some(header_len) = sll::header_len(link) else { return headers(frame) };
+    let mut all = vec![sll_fields(link, frame)];
+    let Ok((cooked, payload)) = sll::decode(link, frame) else {
+        return all;
+    };
+    let end = match sll::ethertype(&cooked) {
+        Some(number) => network(&mut all, number, payload, header_len),
+        None => data(&mut all, payload, header_len),
+    };
+    all.extend(sll_trailer(frame, end));
+    all
+}
+
+/// The headers of what a link-layer header of `base` octets announces. Gives where it ends.
+fn network(all: &mut Vec<Header>, number: u16, payload: &[u8], base: usize) -> usize {
+    match number {
+        ethertype::ARP => {
+            let arp = arp_fields(payload, base);
+            let end = arp.at.end;
+            all.push(arp);
+            end
+        }
+        ethertype::IPV4 => packet_v4(all, payload, base, false),
+        ethertype::IPV6 => packet_v6(all, payload, base, false),
+        _ => data(all, payload, base),
+    }
 }
 
 /// Octets that nothing decodes. Gives where they end.

@@ -1,6 +1,6 @@
 //! Every field that `stack::headers` may give, all of them Wireshark's.
 
-pub(crate) const NAMES: [&str; 194] = [
+pub(crate) const NAMES: [&str; 205] = [
     "arp.dst.hw",
     "arp.dst.hw_mac",
     "arp.dst.proto",
@@ -155,6 +155,17 @@ pub(crate) const NAMES: [&str; 194] = [
     "ipv6.tclass.dscp",
     "ipv6.tclass.ecn",
     "ipv6.version",
+    "sll.etype",
+    "sll.halen",
+    "sll.hatype",
+    "sll.ifindex",
+    "sll.ltype",
+    "sll.pkttype",
+    "sll.src.eth",
+    "sll.src.ipv4",
+    "sll.src.other",
+    "sll.trailer",
+    "sll.unused",
     "tcp.ack_raw",
     "tcp.checksum",
     "tcp.dstport",

@@ -11,6 +11,7 @@ mod ng;
 
 pub use error::ReadError;
 
+use crate::model::LinkType;
 use classic::Classic;
 use input::{Input, Order};
 use std::borrow::Cow;
@@ -20,8 +21,12 @@ use std::io::Read;
 pub(super) const BLOCK_MAX: u32 = 16 * 1024 * 1024;
 /// The most interfaces that one section may describe.
 pub(super) const INTERFACES_MAX: usize = 4096;
-/// The link type of Ethernet, the only one that layerlab dissects (LINKTYPE_ETHERNET).
+/// The link type of Ethernet (LINKTYPE_ETHERNET).
 pub const LINK_ETHERNET: u16 = 1;
+/// Linux's cooked captures, of several interfaces or of one without a link-layer header (LINKTYPE_LINUX_SLL).
+pub const LINK_SLL: u16 = 113;
+/// The same with the interface's number (LINKTYPE_LINUX_SLL2).
+pub const LINK_SLL2: u16 = 276;
 
 /// What a section header says.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -91,6 +96,18 @@ pub struct Record<'a> {
     pub original_len: u32,
     /// Its comments, in order.
     pub comments: Comments<'a>,
+}
+
+impl Record<'_> {
+    /// What it begins with, where layerlab dissects that.
+    pub const fn link_type(&self) -> Option<LinkType> {
+        match self.link {
+            LINK_ETHERNET => Some(LinkType::Ethernet),
+            LINK_SLL => Some(LinkType::Sll),
+            LINK_SLL2 => Some(LinkType::Sll2),
+            _ => None,
+        }
+    }
 }
 
 /// The comments of a packet: an iterator. What is not UTF-8 is shown as U+FFFD.

@@ -49,6 +49,7 @@ fn seen(row: &Row) -> What {
         len: row.len,
         source: [0; 6],
         destination: [0; 6],
+        cooked: None,
         packet: Packet::Other(0),
     }))
 }

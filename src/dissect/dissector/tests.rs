@@ -1,7 +1,7 @@
 //! Frames of every kind, by themselves and after one another.
 
 use super::*;
-use crate::model::{Cite, IpFragment, TcpFlags};
+use crate::model::{Cite, IpFragment, LinkType, TcpFlags};
 use crate::stack::checksum::Pseudo;
 use crate::stack::l2_link::ethernet::{self, ethertype};
 use crate::stack::l3_internet::{icmp, ipv4, protocol};
@@ -75,6 +75,7 @@ impl Bench {
                 bytes,
                 len: bytes.len() as u32,
                 fate: None,
+                link: LinkType::Ethernet,
             },
         )
     }

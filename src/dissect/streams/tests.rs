@@ -2,7 +2,9 @@
 
 use crate::dissect::{Dissector, Frame};
 use crate::model::websocket::{Close, Completes, Lost, Message, Step, WebSocket};
-use crate::model::{Delivery, Direction, Event, EventId, Fate, FrameId, Rule, Side, TcpFlags, Time, What};
+use crate::model::{
+    Delivery, Direction, Event, EventId, Fate, FrameId, LinkType, Rule, Side, TcpFlags, Time, What,
+};
 use crate::stack::checksum::Pseudo;
 use crate::stack::l2_link::ethernet::{self, ethertype};
 use crate::stack::l3_internet::{ipv4, protocol};
@@ -69,7 +71,8 @@ impl Bench {
         self.frames += 1;
         let (id, at) = (FrameId(self.frames), Time::from_millis(self.frames));
         let len = bytes.len() as u32;
-        let frame = Frame { id, direction: sender.outward(), at, bytes: &bytes, len, fate };
+        let frame =
+            Frame { id, direction: sender.outward(), at, link: LinkType::Ethernet, bytes: &bytes, len, fate };
         self.dissector.frame(EventId(self.frames), &frame);
         self.told.extend(self.dissector.steps());
     }

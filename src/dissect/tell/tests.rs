@@ -135,6 +135,7 @@ fn events_are_numbered_as_they_are_told_and_causes_follow() {
             len: 42,
             source: [2, 0, 0, 0, 0, 2],
             destination: [2, 0, 0, 0, 0, 1],
+            cooked: None,
             packet: Packet::Arp(Arp {
                 operation: ArpOperation::Reply,
                 sender_mac: [2, 0, 0, 0, 0, 2],

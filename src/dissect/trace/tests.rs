@@ -145,6 +145,7 @@ impl Play {
             len: 54 + len,
             source: [2; 6],
             destination: [3; 6],
+            cooked: None,
             packet: Packet::Ip(ip, Carried::Tcp(tcp)),
         };
         self.tell(at, What::Frame(Box::new(seen)));

@@ -10,8 +10,20 @@ pub(super) fn fields(o: &mut Object, seen: &Seen) {
     put(o, "frame.number", seen.id.0);
     put(o, "direction", seen.direction.name());
     put(o, "frame.len", seen.len);
-    put(o, "eth.src", mac(seen.source));
-    put(o, "eth.dst", mac(seen.destination));
+    match &seen.cooked {
+        None => {
+            put(o, "eth.src", mac(seen.source));
+            put(o, "eth.dst", mac(seen.destination));
+        }
+        Some(cooked) => {
+            put(o, "sll.pkttype", cooked.packet_type);
+            put(o, "sll.hatype", cooked.hardware);
+            put(o, "sll.halen", cooked.address_len);
+            put_some(o, "sll.src.eth", (cooked.address_len == 6).then(|| mac(seen.source)));
+            put(o, "sll.etype", format!("0x{:04x}", cooked.protocol));
+            put_some(o, "sll.ifindex", cooked.interface);
+        }
+    }
     match &seen.packet {
         Packet::Arp(arp) => {
             let opcode = match arp.operation {
@@ -33,6 +45,8 @@ pub(super) fn fields(o: &mut Object, seen: &Seen) {
             ip_fields(o, ip);
             carried_fields(o, carried, ip.source.is_ipv6());
         }
+        // What it is stands above.
+        Packet::Other(_) if seen.cooked.is_some() => {}
         Packet::Other(kind) => put(o, "eth.type", format!("0x{kind:04x}")),
         Packet::Malformed(m) => malformed(o, m),
     }

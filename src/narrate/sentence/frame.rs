@@ -5,8 +5,8 @@ use super::super::text::{count, ms, preview, span};
 use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
-    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Heading, Icmp, IcmpKind, Ip, Malformed, Packet,
-    Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Heading, Icmp, IcmpKind, Ip, LinkType, Malformed,
+    Packet, Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
 use std::net::IpAddr;
 
@@ -18,7 +18,21 @@ pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
         Place::Router(hop) => format!("router {hop}"),
         Place::Wire | Place::Host(_) => end(draft, source(&seen.packet), seen.direction.from().name()),
     };
+    if let Some(cooked) = &seen.cooked {
+        let link = if cooked.link == LinkType::Sll2 { "SLL2" } else { "SLL" };
+        draft.once(
+            "cooked",
+            NoteKind::Meaning,
+            Some(Cite::named("LINKTYPE_LINUX_SLL2", "")),
+            &format!(
+                "a cooked capture: the kernel wrote {link} in the place of the link-layer header, and the receiver's \
+                 link-layer address is not in it"
+            ),
+        );
+    }
     let to = match seen.destination {
+        _ if seen.cooked.is_some_and(|cooked| cooked.packet_type == 1) => "*".to_owned(),
+        _ if seen.cooked.is_some_and(|cooked| cooked.packet_type == 2) => "group".to_owned(),
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => "*".to_owned(),
         // The group bit: to several hosts at once.
         [first, ..] if first & 1 == 1 => "group".to_owned(),
@@ -28,6 +42,9 @@ pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
     let body = match &seen.packet {
         Packet::Arp(arp) => arp_words(draft, arp),
         Packet::Ip(ip, carried) => ip_words(draft, seen, ip, carried),
+        Packet::Other(kind) if seen.cooked.is_some() => {
+            format!("cooked packet of protocol 0x{kind:04x}, {} octets", seen.len)
+        }
         Packet::Other(kind) => format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len),
         Packet::Malformed(m) => malformed(draft, m),
     };

@@ -285,6 +285,9 @@ impl Draft<'_> {
             Protocol::Ethernet => {
                 ("blind eth", "Ethernet sees MAC addresses on this link: no IP address beyond it, no port")
             }
+            Protocol::Sll => {
+                ("blind sll", "a cooked header is the capturing kernel's note: no octet of it was on a wire")
+            }
             Protocol::Arp => {
                 ("blind arp", "ARP finds a host on this link; it cannot see whether a program listens there")
             }

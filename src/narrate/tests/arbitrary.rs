@@ -419,7 +419,7 @@ fn what() -> BoxedStrategy<What> {
     let seen = (frame_id(), direction(), any::<u32>(), any::<[u8; 6]>(), any::<bool>(), packet()).prop_map(
         |(id, direction, len, mac, broadcast, packet)| {
             let destination = if broadcast { fixture::BROADCAST } else { mac };
-            What::Frame(Box::new(Seen { id, direction, len, source: mac, destination, packet }))
+            What::Frame(Box::new(Seen { id, direction, len, source: mac, destination, cooked: None, packet }))
         },
     );
     let row = (frame_id(), direction(), any::<u64>(), time(), any::<u32>(), fate()).prop_map(

@@ -278,6 +278,21 @@ pub(super) fn everything() -> Vec<Event> {
     if let Some(frame) = t.events.iter_mut().rev().find(|e| matches!(e.what, What::Frame(_))) {
         frame.bytes = Some(syn_octets());
     }
+    let cooked = Cooked {
+        link: LinkType::Sll2,
+        packet_type: 0,
+        hardware: 1,
+        address_len: 6,
+        address: [2, 0, 0, 0, 0, 1, 0, 0],
+        protocol: 0x88cc,
+        interface: Some(2),
+    };
+    t.frame(50_000, ToServer, 90, Packet::Other(0x88cc), None);
+    for event in t.events.iter_mut().rev().take(2) {
+        if let What::Frame(seen) = &mut event.what {
+            seen.cooked = Some(cooked);
+        }
+    }
     t.push(50_000, None, Place::Wire, Protocol::Wire, What::Wire(WireChange::Cut));
     for (words, wire, refused) in [
         ("loss=30% delay=5ms", "--loss 30% --delay 5ms", None),

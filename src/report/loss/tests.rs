@@ -51,6 +51,7 @@ pub(super) fn data(id: u64, seq: u32, len: u32, arrives: Option<Time>) -> Frame 
             len,
             source: [2; 6],
             destination: [2; 6],
+            cooked: None,
             packet: Packet::Ip(ip, Carried::Tcp(tcp)),
         },
         arrived: arrives.into_iter().collect(),

@@ -56,6 +56,7 @@ fn frame(id: u64, ms: u64, direction: Direction, dropped: bool, carried: Carried
             len: 268,
             source: [2, 0, 0, 0, 0, 1],
             destination: [2, 0, 0, 0, 0, 2],
+            cooked: None,
             packet: Packet::Ip(ip, carried),
         },
         arrived: if dropped { Vec::new() } else { vec![arrives] },

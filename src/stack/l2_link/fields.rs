@@ -5,7 +5,7 @@ use super::ethernet::{self, at, ethertype};
 use crate::model::{Header, Protocol};
 use crate::stack::fields::Fields;
 
-const fn ethertype_name(number: u64) -> Option<&'static str> {
+pub(super) const fn ethertype_name(number: u64) -> Option<&'static str> {
     match number as u16 {
         ethertype::IPV4 => Some("IPv4"),
         ethertype::ARP => Some("ARP"),

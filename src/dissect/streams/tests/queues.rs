@@ -66,7 +66,8 @@ impl Bench {
         bytes.extend_from_slice(&packet);
         self.frames += 1;
         let (id, at, len) = (FrameId(self.frames), Time::from_millis(self.frames), bytes.len() as u32);
-        let frame = Frame { id, direction: sender.outward(), at, bytes: &bytes, len, fate };
+        let link = LinkType::Ethernet;
+        let frame = Frame { id, direction: sender.outward(), at, link, bytes: &bytes, len, fate };
         self.dissector.frame(EventId(self.frames), &frame);
         self.told.extend(self.dissector.steps());
     }
