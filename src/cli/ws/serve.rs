@@ -132,9 +132,9 @@ fn words(summary: &WsSummary) -> String {
         (summary.silent, "closed for their silence"),
         (summary.overloaded, "closed with 1013, since too much was held"),
         (summary.unsent, "octets never taken by their peers"),
-        (summary.stalls, "times a peer did not take all at once"),
+        (summary.stalls, "writes that a peer did not take at once"),
         (summary.unshown, "frames not shown to a page that watched too slowly"),
-        (summary.accept_pauses, "times accepting paused"),
+        (summary.accept_pauses, "pauses in accepting"),
     ];
     parts.extend(beside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
     real::failures(&mut parts, &summary.errors);
