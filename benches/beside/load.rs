@@ -183,7 +183,7 @@ pub(crate) fn connect(address: SocketAddr, talk: &Talk) -> io::Result<TcpStream>
 
 /// Processor time of all processes of the group, in nanoseconds. `schedstat` counts nanoseconds; where the
 /// kernel does not keep it, `stat` counts ticks of 10 ms.
-fn cpu_nanos(group: u32) -> u64 {
+pub(crate) fn cpu_nanos(group: u32) -> u64 {
     let Ok(folder) = fs::read_dir("/proc") else { return 0 };
     let numbers = folder.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
     numbers.filter_map(|pid| process_nanos(pid, group)).sum()
