@@ -173,6 +173,12 @@ fn announce(at: Addresses, found: Option<&Report>, say: &mut dyn FnMut(&str)) {
             say(&format!("journal: and {} more places are damaged", found.damaged.len() - 10));
         }
     }
+    if let Some(strays) = found.map(|found| found.strays).filter(|strays| *strays > 0) {
+        say(&format!(
+            "journal: {} lost: the declaration of their queue is damaged",
+            real::plural(strays, "message")
+        ));
+    }
     if let Some(ws) = at.ws {
         say(&format!("listening on ws://{ws}"));
     }

@@ -130,9 +130,14 @@ impl Journal {
     ///
     /// # Errors
     /// No file can be made.
-    pub fn open(disk: Box<dyn Disk>, settings: Settings, older: Vec<(Name, u64)>) -> io::Result<Journal> {
+    pub fn open(
+        disk: Box<dyn Disk>,
+        settings: Settings,
+        older: Vec<(Name, u64)>,
+        engine: &Engine,
+    ) -> io::Result<Journal> {
         let number = older.last().map_or(0, |(name, _)| name.number) + 1;
-        let (file, name, len) = begin(&*disk, number, settings)?;
+        let (file, name, len) = begin(&*disk, number, settings, engine)?;
         let mut journal = Journal {
             disk,
             settings,
@@ -300,7 +305,7 @@ impl Journal {
         // Room made in advance that was not used is given back.
         let _ = self.file.cut(self.len);
         self.number += 1;
-        match begin(&*self.disk, self.number, self.settings) {
+        match begin(&*self.disk, self.number, self.settings, engine) {
             Ok((file, name, len)) => self.replace(file, name, len),
             // This one grows on.
             Err(_) => self.follow(),
@@ -388,14 +393,22 @@ impl Journal {
     }
 }
 
-/// A new file with its first record, which a crash finds.
-fn begin(disk: &dyn Disk, number: u64, settings: Settings) -> io::Result<(Box<dyn Append>, Name, u64)> {
+/// A new file, which a crash finds, with its first record and once more what queues there are.
+fn begin(
+    disk: &dyn Disk,
+    number: u64,
+    settings: Settings,
+    engine: &Engine,
+) -> io::Result<(Box<dyn Append>, Name, u64)> {
     let name = Name { number, salt: entropy::seed() };
     let made = (|| {
         // A disk that has not that much room may still have enough for a while.
         let mut file = disk.create(name, settings.segment).or_else(|_| disk.create(name, 0))?;
         let mut out = Vec::new();
         Record::encode_segment(&mut out, name.salt, number, false);
+        for declared in engine.declarations() {
+            Record::encode_change(&mut out, name.salt, declared);
+        }
         write_all(&mut *file, &out)?;
         file.sync()?;
         disk.publish(name)?;

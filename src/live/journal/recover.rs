@@ -3,7 +3,7 @@
 use super::disk::{Disk, Name};
 use crate::stack::l7_application::framing;
 use crate::stack::l7_application::queue::engine::{Engine, Limits, Restore};
-use crate::stack::l7_application::queue::journal::{Found, Lost, Record, Scan};
+use crate::stack::l7_application::queue::journal::{Found, Lost, Owned, Record, Scan};
 use std::io;
 
 /// What was found.
@@ -19,6 +19,8 @@ pub struct Report {
     pub torn: Option<Damage>,
     /// Octets that are no record though others follow: something damaged the file. What they said is lost.
     pub damaged: Vec<Damage>,
+    /// Messages of queues that nothing undamaged declares. They are lost.
+    pub strays: u64,
 }
 
 /// Octets that are no record.
@@ -58,7 +60,26 @@ pub fn recover(disk: &dyn Disk, limits: Limits) -> io::Result<Recovered> {
     for name in old {
         disk.remove(*name)?;
     }
-    let (mut restore, mut report, mut files) = (Restore::new(limits), Report::default(), Vec::new());
+    let mut restore = Restore::new(limits);
+    let (mut report, files) = read(disk, names, &mut restore, true)?;
+    if restore.strays() > 0 {
+        // The first declaration of a queue is damaged. A later file may have another: what is told twice changes nothing.
+        let first = restore.strays();
+        let names: Vec<Name> = files.iter().map(|(name, _)| *name).collect();
+        read(disk, &names, &mut restore, false)?;
+        report.strays = restore.strays() - first;
+    }
+    Ok(Recovered { engine: restore.finish(), files, report })
+}
+
+/// Reads these files in their order. With `mend`, what says nothing is removed, and ends that are no record are cut off.
+fn read(
+    disk: &dyn Disk,
+    names: &[Name],
+    restore: &mut Restore,
+    mend: bool,
+) -> io::Result<(Report, Vec<(Name, u64)>)> {
+    let (mut report, mut files) = (Report::default(), Vec::new());
     for (at, name) in names.iter().enumerate() {
         let (mut len, mut changes) = (0, 0);
         let mut scan = Scan::new(disk.read(*name)?, name.salt, framing::MAX_PAYLOAD);
@@ -68,8 +89,8 @@ pub fn recover(disk: &dyn Disk, limits: Limits) -> io::Result<Recovered> {
                     report.records += 1;
                     len += octets;
                     if let Record::Change(change) = record {
-                        changes += 1;
-                        restore.apply(change.as_change());
+                        let repeated = matches!(change, Owned::Declared(..));
+                        changes += u64::from(restore.apply(change.as_change()) || !repeated);
                     }
                 }
                 // Only the last file can have been in the writing.
@@ -85,18 +106,18 @@ pub fn recover(disk: &dyn Disk, limits: Limits) -> io::Result<Recovered> {
         }
         report.files += 1;
         report.octets += len;
-        if changes == 0 {
+        if mend && changes == 0 {
             // It says nothing: a server that is started again and again must not leave a file each time.
             disk.remove(*name)?;
             continue;
         }
-        if scan.seen() > len {
+        if mend && scan.seen() > len {
             // A torn tail, or room made in advance that nobody will use.
             disk.cut(*name, len)?;
         }
         files.push((*name, len));
     }
-    Ok(Recovered { engine: restore.finish(), files, report })
+    Ok((report, files))
 }
 
 fn begins_with_snapshot(disk: &dyn Disk, name: Name) -> io::Result<bool> {

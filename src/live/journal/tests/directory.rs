@@ -30,7 +30,8 @@ fn begin(folder: &Folder) -> (Engine, Journal, Report) {
     let disk = Directory::open(&folder.0).unwrap();
     let found = recover(&disk, Limits::default()).unwrap();
     let settings = Settings { segment: 1 << 16, ..Settings::default() };
-    (found.engine, Journal::open(Box::new(disk), settings, found.files).unwrap(), found.report)
+    let journal = Journal::open(Box::new(disk), settings, found.files, &found.engine).unwrap();
+    (found.engine, journal, found.report)
 }
 
 #[test]

@@ -179,8 +179,8 @@ impl Server {
             Some(path) => {
                 let disk: Box<dyn Disk> = Box::new(Directory::open(path)?);
                 let found = journal::recover(&*disk, options.limits).map_err(QueueError::Journal)?;
-                let journal =
-                    Journal::open(disk, options.journal, found.files).map_err(QueueError::Journal)?;
+                let journal = Journal::open(disk, options.journal, found.files, &found.engine)
+                    .map_err(QueueError::Journal)?;
                 (found.engine, Some(journal), Some(found.report))
             }
         };

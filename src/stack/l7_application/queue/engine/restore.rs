@@ -7,6 +7,7 @@
 use super::change::Change;
 use super::queue::{Held, Queue};
 use super::settings::Limits;
+use super::slab::Key;
 use super::window::Id;
 use super::{Engine, QueueId};
 use std::collections::BTreeMap;
@@ -163,20 +164,29 @@ impl Offsets {
 }
 
 impl Engine {
+    /// What queues there are: for the head of every further file of a journal, so that damage to one record does not cost a
+    /// queue.
+    pub fn declarations(&self) -> impl Iterator<Item = Change<'_>> {
+        self.queues.iter().map(|(key, q)| declared(key, q))
+    }
+
     /// The changes that make an engine like this one: what to write when a journal is begun anew. Consumers, and how
     /// often a message was delivered, are no part of it.
     pub fn snapshot(&self) -> impl Iterator<Item = Change<'_>> {
         let gone = self.queues.spent().map(|key| Change::Deleted { queue: QueueId(key) });
         gone.chain(self.queues.iter().flat_map(|(key, q)| {
-            let (queue, next) = (QueueId(key), q.next);
-            let declared = Change::Declared { queue, name: &q.name, settings: &q.settings, next };
+            let queue = QueueId(key);
             let forgotten = q.window.iter().filter(|(offset, _)| q.held.get(*offset).is_none());
             let remembered = forgotten.map(move |(offset, id)| Change::Remembered { queue, offset, id });
             let stored = q.held.iter().map(move |(offset, held)| {
                 let (time, message) = (held.time, &held.message);
                 Change::Stored { queue, offset, time, message }
             });
-            std::iter::once(declared).chain(remembered).chain(stored)
+            std::iter::once(declared(key, q)).chain(remembered).chain(stored)
         }))
     }
+}
+
+fn declared(key: Key, q: &Queue) -> Change<'_> {
+    Change::Declared { queue: QueueId(key), name: &q.name, settings: &q.settings, next: q.next }
 }

@@ -3,7 +3,7 @@
 mod record;
 mod scan;
 
-pub use record::{Record, kind};
+pub use record::{Owned, Record, kind};
 pub use scan::{Found, Lost, Scan};
 
 #[cfg(test)]
