@@ -181,6 +181,11 @@ impl Assembly {
         Some(octets)
     }
 
+    /// No step will be told of what was taken so far.
+    pub(super) fn forget(&mut self) {
+        self.carriers.clear();
+    }
+
     /// The frames with the first and with the last of the octets up to `end`, and how many have some; what ends before
     /// `end` is forgotten. `from` is where they begin.
     pub(super) fn carriers(&mut self, from: u64, end: u64) -> Option<(Carrier, Carrier, u32)> {

@@ -7,8 +7,8 @@
 //!                                                queue::Observer: layerlab's frames
 //! ```
 //!
-//! A connection whose first octets are neither a request nor a frame is let go at once; a request that asks for no upgrade ends the watch
-//! too. A direction that can't be followed any further is told once, and let go.
+//! A connection whose first octets are neither a request nor a frame is let go at once; after a request
+//! that asks for no upgrade the next one is waited for, which may. A direction that can't be followed any further is told once, and let go.
 
 mod assembly;
 mod calls;
@@ -301,6 +301,9 @@ impl Flow {
         let Some(reader) = &mut self.reader else { return true };
         let mut found = Vec::new();
         let goes_on = reader.feed(role, octets, (whence.frame, whence.at), &mut found);
+        if reader.waits() {
+            self.sides[side].forget();
+        }
         let mut refused = false;
         for one in found {
             let client = self.client == Some(side);

@@ -104,6 +104,11 @@ impl Reader {
         }
     }
 
+    /// Whether what was fed so far is of no interest any more.
+    pub(super) const fn waits(&self) -> bool {
+        matches!(self, Reader::Web(watch) if watch.waits())
+    }
+
     /// Whether it is known what this is.
     pub(super) fn is_known(&self) -> bool {
         match self {

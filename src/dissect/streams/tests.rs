@@ -378,6 +378,36 @@ proptest! {
     }
 }
 
+/// A page and its script over the connection that then becomes a WebSocket (RFC 9112 s9.3).
+#[test]
+fn a_later_request_of_a_connection_may_ask_for_the_upgrade() {
+    let mut bench = Bench::connected();
+    let page =
+        [&b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"[..], b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nGET "];
+    let mut at = [0; 2];
+    let mut say = |bench: &mut Bench, sender: Side, octets: &[u8]| {
+        bench.data(sender, at[sender as usize], octets);
+        at[sender as usize] += octets.len();
+    };
+    for _ in 0..3 {
+        say(&mut bench, Client, page[0]);
+        say(&mut bench, Server, page[1]);
+    }
+    assert!(bench.told.is_empty());
+    let [asked, answered] = heads(false);
+    say(&mut bench, Client, &asked);
+    say(&mut bench, Server, &answered);
+    say(&mut bench, Client, &frame(Client, true, Opcode::Text, b"Hello"));
+    let steps = bench.steps();
+    assert!(matches!(steps[0].step, Step::Request(_)) && matches!(steps[2].step, Step::Opened(_)));
+    let [before, answers] = page.map(|octets| 3 * octets.len() as u64);
+    assert_eq!(steps[0].at, before..before + asked.len() as u64);
+    assert_eq!(steps[1].at, answers..answers + answered.len() as u64);
+    let carried = steps[0].carried.unwrap();
+    assert_eq!((carried.first, carried.last, carried.segments), (FrameId(10), FrameId(10), 1));
+    assert!(matches!(&steps[3].step, Step::Frame(frame) if frame.payload == b"Hello"));
+}
+
 #[test]
 fn headings_follow_the_sender() {
     let mut bench = Bench::connected();

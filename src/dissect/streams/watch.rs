@@ -33,6 +33,11 @@ struct Ping {
 #[derive(Debug)]
 pub(super) struct Watch {
     observer: Observer,
+    sample: usize,
+    /// Octets of the client's and the server's stream so far.
+    fed: [u64; 2],
+    /// Plain requests and their answers go by: the next request may ask for an upgrade.
+    waits: bool,
     /// Where the messages are layerlab's frames, as agreed on or as the first one showed.
     queue: Option<Box<queue::Observer>>,
     /// Where the answer lies.
@@ -47,9 +52,11 @@ pub(super) struct Watch {
 impl Watch {
     /// A payload is told up to `sample` octets.
     pub(super) fn new(sample: usize) -> Watch {
-        let limits = Limits { frame: u64::MAX >> 1, message: MESSAGE, fragments: u32::MAX };
         Watch {
-            observer: Observer::new(limits, http1::Limits::default(), sample).with_whole(may_be_frame),
+            observer: observer(sample),
+            sample,
+            fed: [0; 2],
+            waits: false,
             queue: None,
             answer: 0..0,
             asked: false,
@@ -66,7 +73,7 @@ impl Watch {
     }
 
     /// The next octets of a side. `frame` and `at`: what brought them. Gives whether it is still worth looking: not where
-    /// this is no upgrade, or was refused.
+    /// this is no HTTP, or the upgrade was refused.
     pub(super) fn feed(
         &mut self,
         sender: Side,
@@ -74,13 +81,24 @@ impl Watch {
         (frame, at): (Option<FrameId>, Time),
         found: &mut Vec<Found>,
     ) -> bool {
+        let before = self.fed;
+        self.fed[sender as usize] += octets.len() as u64;
+        if self.waits {
+            // A request begins a segment, for hardly anybody sends it before the last was answered (RFC 9112 s9.3.2).
+            if sender == Side::Server || !octets.starts_with(b"GET ") {
+                return true;
+            }
+            self.observer = observer(self.sample).behind(before);
+            self.waits = false;
+        }
         let mut seen = Vec::new();
         self.observer.feed(sender, octets, &mut |s| seen.push(s));
         for seen in seen {
             let one = match seen {
                 Seen::Request { at, head } => {
                     if !is_upgrade(&head) {
-                        return false;
+                        self.waits = true;
+                        return true;
                     }
                     self.asked = true;
                     (Side::Client, at, Told::WebSocket(Step::Request(facts::request(&head))))
@@ -183,6 +201,11 @@ impl Watch {
         }
     }
 
+    /// Whether what was fed so far is of no interest any more.
+    pub(super) const fn waits(&self) -> bool {
+        self.waits
+    }
+
     /// Whether an upgrade was asked for.
     pub(super) const fn is_upgrade(&self) -> bool {
         self.asked
@@ -210,6 +233,11 @@ impl Watch {
         let first = self.open && !std::mem::replace(&mut self.ended, true);
         first.then_some(Step::Ended { reset, clean: self.closes == [true; 2] })
     }
+}
+
+fn observer(sample: usize) -> Observer {
+    let limits = Limits { frame: u64::MAX >> 1, message: MESSAGE, fragments: u32::MAX };
+    Observer::new(limits, http1::Limits::default(), sample).with_whole(may_be_frame)
 }
 
 /// Whether a request asks for WebSocket, rightly or not.

@@ -166,6 +166,12 @@ impl Observer {
         self
     }
 
+    /// So many octets of the client's and the server's stream went before, and are nothing of this.
+    #[must_use]
+    pub fn behind(self, taken: [u64; 2]) -> Observer {
+        Observer { taken, ..self }
+    }
+
     /// Where both sides stand.
     pub const fn dialogue(&self) -> &Dialogue {
         &self.dialogue
