@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Subscriptions of one session, at most.
 const SUBSCRIPTIONS: usize = 1024;
+/// The longest age of a message that counts, in milliseconds: a hundred years. A journal writes it down in nanoseconds.
+const OLDEST_MS: u64 = 100 * 365 * 24 * 3_600_000;
 /// How long a delivery over datagrams may go without an ACK before it is made again.
 pub const REDELIVER: Duration = Duration::from_secs(1);
 
@@ -372,7 +374,7 @@ impl Session {
             kind: d.kind,
             max_messages: d.max_messages,
             max_bytes: d.max_bytes,
-            max_age: Duration::from_millis(d.max_age_ms),
+            max_age: Duration::from_millis(d.max_age_ms.min(OLDEST_MS)),
             max_deliveries: d.max_deliveries,
             policy: d.policy,
             dead_letter: (!d.dead_letter.is_empty()).then(|| d.dead_letter.into()),
