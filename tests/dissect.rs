@@ -14,6 +14,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+#[path = "dissect/cooked.rs"]
+mod cooked;
 #[path = "dissect/listing.rs"]
 mod listing;
 
@@ -503,15 +505,15 @@ fn the_client_is_who_speaks_first() {
 }
 
 #[test]
-fn a_link_that_is_not_ethernet_is_refused() {
-    // Classic pcap, LINKTYPE_LINUX_SLL (113), one empty packet.
+fn a_link_that_is_not_known_is_refused() {
+    // Classic pcap, LINKTYPE_IEEE802_11 (105), one empty packet.
     let mut file = vec![0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
     file.extend([0; 12]);
-    file.extend([113, 0, 0, 0]);
+    file.extend([105, 0, 0, 0]);
     file.extend([0; 16]);
     let mut tell = Tell::new(Ear::default());
     let error = read(&mut Reader::new(&file[..]).unwrap(), &mut tell).unwrap_err();
-    assert!(matches!(error, FileError::Link { frame: 1, link: 113 }), "{error}");
+    assert!(matches!(error, FileError::Link { frame: 1, link: 105 }), "{error}");
     assert!(tell.into_inner().outcome.is_some(), "the sink is finished all the same");
 }
 
