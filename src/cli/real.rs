@@ -204,7 +204,7 @@ fn tcp_words(summary: &tcp::TcpSummary) -> String {
     let beside = [
         (summary.open as u64, "still open"),
         (summary.unsent, "never taken by their peers"),
-        (summary.stalls, "times a peer did not take all at once"),
+        (summary.stalls, "writes that a peer did not take at once"),
         (summary.idle_closed, "closed for their silence"),
         (summary.accept_pauses, "times accepting paused"),
     ];

@@ -44,12 +44,16 @@ pub enum DialError {
     /// A host that is up says that nobody listens.
     #[error(
         "{to} refused the connection: that host is up, but no program listens on TCP port {port}; \
-         start a server there (`layerlab ws serve --listen {port}`) or check the URL's port",
-        port = to.port()
+         start a server there{how} or check the URL's port",
+        port = to.port(),
+        // Ours speaks no TLS.
+        how = if *secure { String::new() } else { format!(" (`layerlab ws serve --listen {}`)", to.port()) }
     )]
     Refused {
         /// Whom we asked.
         to: SocketAddr,
+        /// Whether TLS was to be spoken there.
+        secure: bool,
     },
     /// Everything else.
     #[error(transparent)]
@@ -80,14 +84,14 @@ pub fn dial(url: &Url, patience: Duration) -> Result<Dialled, DialError> {
             Err(error) => failed.push((to, error)),
         }
     }
-    Err(worst(failed, patience))
+    Err(worst(failed, url.secure, patience))
 }
 
 /// The failure that says most.
-fn worst(mut failed: Vec<(SocketAddr, io::Error)>, patience: Duration) -> DialError {
+fn worst(mut failed: Vec<(SocketAddr, io::Error)>, secure: bool, patience: Duration) -> DialError {
     let refused = failed.iter().rposition(|(_, error)| error.kind() == io::ErrorKind::ConnectionRefused);
     let (to, source) = match refused {
-        Some(n) => return DialError::Refused { to: failed[n].0 },
+        Some(n) => return DialError::Refused { to: failed[n].0, secure },
         // A host has at least one address: `resolve` says so.
         None => match failed.pop() {
             Some(last) => last,

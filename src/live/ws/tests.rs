@@ -191,7 +191,7 @@ fn nobody_there_is_a_sentence() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url: Url = format!("ws://{free}/").parse().unwrap();
     let error = dial(&url, Duration::from_secs(2)).unwrap_err();
-    assert!(matches!(error, DialError::Refused { to } if to == free), "{error}");
+    assert!(matches!(error, DialError::Refused { to, secure: false } if to == free), "{error}");
     assert!(error.to_string().contains("layerlab ws serve"), "{error}");
     let url: Url = "ws://no-such-host.invalid/".parse().unwrap();
     assert!(dial(&url, Duration::from_secs(2)).unwrap_err().to_string().contains("no-such-host.invalid"));
