@@ -1,6 +1,6 @@
 //! One connection of a program of ours, by the octets that it sent and received, in the clear where it speaks TLS.
 
-use super::reader::Reader;
+use super::reader::{Found, Reader};
 use super::watch::Watch;
 use super::what;
 use crate::model::{Event, EventId, Evidence, Heading, Place, Side, Time};
@@ -36,21 +36,23 @@ impl Overheard {
         if self.reader.as_mut().is_some_and(|reader| !reader.feed(sender, octets, (None, at), &mut found)) {
             self.reader = None;
         }
-        let event = |(sender, place, told): (Side, _, _)| {
-            let (protocol, what) = what((sender, told), place, None, |_| None);
-            Event {
-                id: EventId(0),
-                cause: None,
-                at,
-                place: Place::Host(self.place),
-                heading: Heading::Toward(sender.outward()),
-                protocol,
-                what,
-                bytes: None,
-                evidence: Evidence::Syscall,
-                cite: None,
-            }
-        };
-        found.into_iter().map(event).collect()
+        found.into_iter().map(|found| event(self.place, at, found)).collect()
+    }
+}
+
+/// A step of a call's octets; its number is 0.
+pub(super) fn event(place: Side, at: Time, (sender, lies, told): Found) -> Event {
+    let (protocol, what) = what((sender, told), lies, None, |_| None);
+    Event {
+        id: EventId(0),
+        cause: None,
+        at,
+        place: Place::Host(place),
+        heading: Heading::Toward(sender.outward()),
+        protocol,
+        what,
+        bytes: None,
+        evidence: Evidence::Syscall,
+        cite: None,
     }
 }
