@@ -23,7 +23,7 @@ pub use recover::{Damage, Recovered, Report, recover};
 
 use crate::host::entropy;
 use crate::stack::l7_application::framing;
-use crate::stack::l7_application::queue::engine::{Change, Engine};
+use crate::stack::l7_application::queue::engine::{Change, End, Engine};
 use crate::stack::l7_application::queue::journal::Record;
 use std::io;
 use std::time::{Duration, Instant};
@@ -59,6 +59,8 @@ impl Default for Settings {
     }
 }
 
+/// How long acknowledgments alone wait for company: nobody is told of them, so one fsync serves them and the next publish.
+const COMPANY: Duration = Duration::from_millis(5);
 /// How long the disk is left alone after a failure.
 const PATIENCE: Duration = Duration::from_millis(250);
 /// Octets of a stored message's record beside id and body: the frame's own, salt, queue, offset, time, length of the id.
@@ -118,6 +120,10 @@ pub struct Journal {
     /// Records that are in no file yet.
     batch: Vec<u8>,
     records: u64,
+    /// Somebody waits for one of them.
+    awaited: bool,
+    /// There are but acknowledgments, which wait for company until then.
+    company_until: Option<Instant>,
     failure: Option<Failure>,
     retry: Option<Instant>,
     syncer: Option<Syncer>,
@@ -150,6 +156,8 @@ impl Journal {
             older,
             batch: Vec::new(),
             records: 0,
+            awaited: false,
+            company_until: None,
             failure: None,
             retry: None,
             syncer: None,
@@ -165,11 +173,12 @@ impl Journal {
     pub fn tell(&mut self, change: Change<'_>) {
         Record::encode_change(&mut self.batch, self.name.salt, change);
         self.records += 1;
+        self.awaited |= !matches!(change, Change::Settled { end: End::Acked, .. });
     }
 
-    /// Whether changes wait for a commit.
-    pub fn is_due(&self) -> bool {
-        self.records > 0
+    /// Whether somebody waits for a commit.
+    pub fn is_awaited(&self) -> bool {
+        self.awaited
     }
 
     /// Octets that wait for a commit.
@@ -184,13 +193,24 @@ impl Journal {
 
     /// When [`Journal::commit`] wants to be called though nothing changed.
     pub fn deadline(&self) -> Option<Instant> {
-        self.retry.or(self.sync_at)
+        self.retry.or([self.sync_at, self.company_until].into_iter().flatten().min())
     }
 
     /// What it did so far.
     pub fn stats(&self) -> Stats {
         let octets = self.len + self.older.iter().map(|(_, len)| len).sum::<u64>();
         Stats { files: 1 + self.older.len() as u64, octets, ..self.stats }
+    }
+
+    /// The same as [`Journal::commit`], but acknowledgments alone are left to wait for company, until the deadline.
+    pub fn commit_in_time(&mut self, now: Instant, engine: &Engine) -> bool {
+        if self.records > 0 && !self.awaited && self.failure.is_none() {
+            self.company_until.get_or_insert(now + COMPANY);
+            if self.deadline().is_some_and(|due| now < due) {
+                return true;
+            }
+        }
+        self.commit(now, engine)
     }
 
     /// Writes what was told since the last success and brings it to the disk as the settings ask. `true`: all that was
@@ -247,7 +267,7 @@ impl Journal {
         self.batch.clear();
         // One round with very much must not cost memory for ever.
         self.batch.shrink_to(1 << 20);
-        self.records = 0;
+        (self.records, self.awaited, self.company_until) = (0, false, None);
         match self.settings.fsync {
             Fsync::Always => {
                 self.stats.syncs += 1;
@@ -348,7 +368,7 @@ impl Journal {
         }
         self.stats.snapshots += 1;
         self.batch.clear();
-        self.records = 0;
+        (self.records, self.awaited, self.company_until) = (0, false, None);
         let (messages, octets) = engine.held();
         self.beside = len.saturating_sub(octets + messages * RECORD);
         self.replace(file, name, len);

@@ -474,6 +474,35 @@ fn a_failure_of_the_other_thread_is_heard_of() {
     bench.crash(false);
 }
 
+/// Nobody waits for an acknowledgment's fsync: it goes with the next publish's, or after a while alone.
+#[test]
+fn acknowledgments_wait_for_company_but_not_for_ever() {
+    let mut bench = Bench::new(10, Fsync::Always);
+    bench.declare("jobs");
+    bench.publish("jobs", 10);
+    bench.publish("jobs", 10);
+    assert!(bench.commit());
+    let queue = bench.engine.queue("jobs").unwrap();
+    let consumer = bench.engine.subscribe(queue, Subscription::default()).unwrap().consumer;
+    for _ in 0..2 {
+        bench.act(|engine, tell| engine.next(consumer, tell)).expect("one of two");
+    }
+    let (now, syncs) = (bench.now, bench.journal.stats().syncs);
+    let in_time = |bench: &mut Bench, at: Instant| {
+        assert!(bench.journal.commit_in_time(at, &bench.engine));
+        (bench.journal.stats().syncs - syncs, bench.journal.waiting() > 0, bench.journal.deadline())
+    };
+    bench.act(|engine, tell| engine.ack(consumer, Span::One(0), tell)).unwrap();
+    let (0, true, Some(due)) = in_time(&mut bench, now) else { panic!("it went alone at once") };
+    assert_eq!(in_time(&mut bench, due - Duration::from_nanos(1)), (0, true, Some(due)));
+    bench.publish("jobs", 10);
+    assert_eq!(in_time(&mut bench, now), (1, false, None), "both with one fsync");
+    bench.act(|engine, tell| engine.ack(consumer, Span::One(1), tell)).unwrap();
+    let (1, true, Some(due)) = in_time(&mut bench, now) else { panic!("it went alone at once") };
+    assert_eq!(in_time(&mut bench, due), (2, false, None));
+    assert_eq!(bench.crash(true).held.len(), 1);
+}
+
 #[test]
 fn close_brings_everything_to_the_disk() {
     for fsync in [Fsync::Always, Fsync::Never, Fsync::Interval(Duration::from_secs(9))] {

@@ -72,9 +72,9 @@ impl Core {
         })
     }
 
-    /// Brings to the disk what was told. Whether what was published may be confirmed.
+    /// Brings to the disk what somebody waits for. Whether what was published may be confirmed.
     pub(super) fn commit(&mut self, now: Instant) -> bool {
         let Core { engine, journal, .. } = self;
-        journal.as_mut().is_none_or(|journal| journal.commit(now, engine))
+        journal.as_mut().is_none_or(|journal| journal.commit_in_time(now, engine))
     }
 }

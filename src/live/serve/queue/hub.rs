@@ -389,7 +389,7 @@ impl Service for Hub {
         self.pump();
         self.report();
         // What was handed out at most once must not be handed out again by a crash.
-        if self.core.journal.as_ref().is_some_and(|journal| journal.is_due()) {
+        if self.core.journal.as_ref().is_some_and(|journal| journal.is_awaited()) {
             self.core.commit(now);
         }
         if let Some(datagrams) = &mut self.datagrams {
