@@ -34,6 +34,7 @@ pub mod control;
 pub mod entropy;
 pub mod errno;
 mod error;
+pub mod memory;
 #[cfg(unix)]
 mod modes;
 pub mod probe;

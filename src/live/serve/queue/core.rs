@@ -1,6 +1,6 @@
 //! What all clients share: the queues, the journal behind them, and who owns which consumer.
 
-use crate::host::Clock;
+use crate::host::{Clock, memory};
 use crate::live::journal::Journal;
 use crate::model::Time;
 use crate::stack::l7_application::queue::access::Access;
@@ -37,7 +37,12 @@ pub(super) struct Core {
     pub(super) max_payload: u32,
     pub(super) idle: Option<Duration>,
     pub(super) clock: Clock,
+    /// Octets of messages that were held at most since freed memory was given back.
+    pub(super) peak: u64,
 }
+
+/// Octets that must have become free before they are worth the system's time.
+const FREED: u64 = 64 << 20;
 
 impl Core {
     /// The engine's time: nanoseconds since 1970, so that it goes on over a restart, but it never runs back while we run.
@@ -70,6 +75,16 @@ impl Core {
             max_payload: *max_payload,
             idle: *idle,
         })
+    }
+
+    /// Gives memory back when half of what was held is gone: in proportion to it, so that it is not done often.
+    pub(super) fn give_back(&mut self) {
+        let (_, held) = self.engine.held();
+        self.peak = self.peak.max(held);
+        if self.peak - held >= FREED.max(held) {
+            memory::give_back();
+            self.peak = held;
+        }
     }
 
     /// Brings to the disk what somebody waits for. Whether what was published may be confirmed.

@@ -388,6 +388,7 @@ impl Service for Hub {
         }
         self.pump();
         self.report();
+        self.core.give_back();
         // What was handed out at most once must not be handed out again by a crash.
         if self.core.journal.as_ref().is_some_and(|journal| journal.is_awaited()) {
             self.core.commit(now);

@@ -192,6 +192,7 @@ impl Server {
             max_payload: options.max_payload,
             idle: options.idle,
             clock: Clock::start(),
+            peak: 0,
         };
         let datagrams = match options.udp {
             None => None,
