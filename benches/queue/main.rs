@@ -4,8 +4,8 @@
 //! `cargo bench --bench queue [-- [--quick] [--json] [--rounds N] [--only "ours always,redis"] [--memory] [--dir DIR]]`
 //!
 //! The peers are looked for on PATH (Debian's packages redis-server, nats-server, rabbitmq-server); the table says which did
-//! not run. A message that is lost, doubled or out of order is a failure, and so is one that is not confirmed. How it
-//! measures: see docs/performance.md.
+//! not run. LAYERLAB names another program than the one just built, to compare two. A message that is lost, doubled or out
+//! of order is a failure, and so is one that is not confirmed. How it measures: see docs/performance.md.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 // Of what the echoes' benches share, this one needs the arguments, the servers' processes and the processors.
