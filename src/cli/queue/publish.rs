@@ -8,8 +8,10 @@ use crate::live::queue::{Client, ClientError, Incoming};
 use crate::stack::l7_application::queue::message::kind;
 use anyhow::Context;
 use clap::Args;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(crate) const AFTER_HELP: &str = "\
@@ -63,52 +65,74 @@ pub(crate) struct PublishArgs {
 /// Where messages come from.
 enum Source<'a> {
     Typed(std::slice::Iter<'a, String>),
-    Lines(BufReader<io::Stdin>),
-    Load { left: u64, size: usize },
+    /// Lines, read by a thread of its own: who waits for the next one still hears Ctrl-C, and the server still hears us.
+    Lines(Receiver<io::Result<Vec<u8>>>),
+    Load {
+        left: u64,
+        size: usize,
+    },
+}
+
+enum Next {
+    Message,
+    NotYet,
+    End,
 }
 
 impl Source<'_> {
     fn of(args: &PublishArgs) -> Source<'_> {
         match args.count {
             Some(left) => Source::Load { left, size: args.size },
-            None if args.message.is_empty() => Source::Lines(BufReader::new(io::stdin())),
+            None if args.message.is_empty() => Source::Lines(lines()),
             None => Source::Typed(args.message.iter()),
         }
     }
 
-    /// The next message; whether there is one.
-    fn next(&mut self, body: &mut Vec<u8>) -> io::Result<bool> {
+    /// The next message, if it comes in that time.
+    fn next(&mut self, body: &mut Vec<u8>, patience: Duration) -> io::Result<Next> {
         body.clear();
         match self {
             Source::Typed(texts) => match texts.next() {
                 Some(text) => body.extend_from_slice(text.as_bytes()),
-                None => return Ok(false),
+                None => return Ok(Next::End),
             },
-            Source::Load { left: 0, .. } => return Ok(false),
+            Source::Load { left: 0, .. } => return Ok(Next::End),
             Source::Load { left, size } => {
                 *left -= 1;
                 body.resize(*size, b'x');
             }
-            Source::Lines(input) => {
-                if input.read_until(b'\n', body)? == 0 {
-                    return Ok(false);
-                }
-                if body.last() == Some(&b'\n') {
-                    body.pop();
-                }
-                if body.last() == Some(&b'\r') {
-                    body.pop();
-                }
-            }
+            Source::Lines(lines) => match lines.recv_timeout(patience) {
+                Ok(line) => *body = line?,
+                Err(RecvTimeoutError::Timeout) => return Ok(Next::NotYet),
+                Err(RecvTimeoutError::Disconnected) => return Ok(Next::End),
+            },
         }
-        Ok(true)
-    }
-
-    /// Whether the next message may be long in coming: who waits for it wants to see the answer to the last.
-    fn is_slow(&self) -> bool {
-        matches!(self, Source::Lines(input) if input.buffer().is_empty())
+        Ok(Next::Message)
     }
 }
+
+/// The lines of standard input, a few ahead.
+fn lines() -> Receiver<io::Result<Vec<u8>>> {
+    let (tell, lines) = sync_channel(64);
+    thread::spawn(move || {
+        let mut input = io::stdin().lock();
+        loop {
+            let mut line = Vec::new();
+            let read = input.read_until(b'\n', &mut line);
+            let last = !matches!(read, Ok(octets) if octets > 0);
+            for end in *b"\n\r" {
+                line.pop_if(|octet| *octet == end);
+            }
+            if matches!(read, Ok(0)) || tell.send(read.map(|_| line)).is_err() || last {
+                return;
+            }
+        }
+    });
+    lines
+}
+
+/// Long enough to sleep, short enough for Ctrl-C.
+const GLANCE: Duration = Duration::from_millis(250);
 
 /// What became of the messages.
 #[derive(Default)]
@@ -146,13 +170,18 @@ fn publish(
     stop: &AtomicBool,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let (mut source, mut body) = (Source::of(args), Vec::new());
+    let (mut source, mut body, mut patience) = (Source::of(args), Vec::new(), Duration::ZERO);
     while !stop.load(Ordering::Relaxed) {
-        match source.next(&mut body) {
-            Ok(true) => {}
-            Ok(false) => break,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error).context("standard input cannot be read"),
+        match source.next(&mut body, patience).context("standard input cannot be read")? {
+            Next::Message => patience = Duration::ZERO,
+            Next::End => break,
+            Next::NotYet => {
+                // Who waits for the next line wants to see the answer to the last.
+                settle(args, client, tally, stop, 0)?;
+                client.listen(Duration::ZERO)?;
+                patience = GLANCE;
+                continue;
+            }
         }
         if args.unconfirmed {
             client.publish_unconfirmed(&args.queue, &body)?;
@@ -164,12 +193,14 @@ fn publish(
             tally.published += 1;
             settle(args, client, tally, stop, args.window - 1)?;
         }
-        if source.is_slow() {
-            settle(args, client, tally, stop, 0)?;
-        }
         if let Some(every) = args.every {
-            client.flush()?;
-            std::thread::sleep(every);
+            let until = Instant::now() + every;
+            while !stop.load(Ordering::Relaxed) && Instant::now() < until {
+                client.listen(GLANCE.min(until.saturating_duration_since(Instant::now())))?;
+                while let Some(incoming) = client.heard() {
+                    account(args, tally, incoming)?;
+                }
+            }
         }
     }
     client.flush()?;
@@ -193,7 +224,7 @@ fn settle(
         if client.unconfirmed() <= missing {
             return Ok(());
         }
-        match client.next(Some(Duration::from_millis(250)))? {
+        match client.next(Some(GLANCE))? {
             Some(incoming) => {
                 silent_since = Instant::now();
                 account(args, tally, incoming)?;

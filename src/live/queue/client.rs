@@ -16,6 +16,9 @@ const RESEND: Duration = Duration::from_millis(250);
 /// Times that something is asked over datagrams.
 const ATTEMPTS: u32 = 6;
 
+/// Pings without a word from the server, after which it is gone.
+const PINGS: u32 = 3;
+
 /// How a client behaves.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Settings {
@@ -148,6 +151,12 @@ struct Asked {
     attempts: u32,
 }
 
+impl Asked {
+    fn is_publish(&self, first: u64, last: u64) -> bool {
+        self.what.0 == kind::PUBLISH && (first..=last).contains(&self.what.1)
+    }
+}
+
 /// A client with an open session.
 pub struct Client {
     pipe: Pipe,
@@ -160,6 +169,8 @@ pub struct Client {
     max_payload: u32,
     ping_every: Option<Duration>,
     ping_at: Option<Instant>,
+    /// Pings since the server was heard last.
+    pings: u32,
     seq: u64,
     number: u32,
     unconfirmed: u64,
@@ -187,6 +198,7 @@ impl Client {
             max_payload: u32::MAX,
             ping_every: None,
             ping_at: None,
+            pings: 0,
             seq: 0,
             number: 0,
             unconfirmed: 0,
@@ -303,7 +315,8 @@ impl Client {
         self.unconfirmed
     }
 
-    /// Waits until a publish has been confirmed. Deliveries that come meanwhile are kept for [`Client::next`].
+    /// Waits until a publish has been confirmed, and takes that answer: [`Client::next`] will not tell it again. What else
+    /// comes meanwhile is kept.
     ///
     /// # Errors
     /// [`ClientError::Refused`]: it was not stored.
@@ -312,10 +325,23 @@ impl Client {
         let mut looked = 0;
         loop {
             while let Some(incoming) = self.incoming.get(looked) {
-                match incoming {
-                    Incoming::Confirmed { first, last } if (*first..=*last).contains(&seq) => return Ok(()),
-                    Incoming::Refused { what: kind::PUBLISH, number, code, reason } if *number == seq => {
-                        return Err(ClientError::Refused { code: *code, reason: reason.clone() });
+                match *incoming {
+                    Incoming::Confirmed { first, last } if (first..=last).contains(&seq) => {
+                        self.incoming.remove(looked);
+                        for (first, last) in [(seq + 1, last), (first, seq - 1)] {
+                            if first <= last {
+                                self.incoming.insert(looked, Incoming::Confirmed { first, last });
+                            }
+                        }
+                        return Ok(());
+                    }
+                    Incoming::Duplicate { seq: known, .. } if known == seq => {
+                        self.incoming.remove(looked);
+                    }
+                    Incoming::Refused { what: kind::PUBLISH, number, .. } if number == seq => {
+                        if let Some(Incoming::Refused { code, reason, .. }) = self.incoming.remove(looked) {
+                            return Err(ClientError::Refused { code, reason });
+                        }
                     }
                     _ => looked += 1,
                 }
@@ -508,6 +534,10 @@ impl Client {
         if let (Some(at), Some(every)) = (self.ping_at, self.ping_every)
             && now >= at
         {
+            if self.pings == PINGS {
+                return Err(ClientError::Silent(every * PINGS));
+            }
+            self.pings += 1;
             Message::Ping { token: 0 }.encode(&mut self.out);
             self.ping_at = Some(now + every);
         }
@@ -525,6 +555,9 @@ impl Client {
         let due = self.asked.iter().map(|asked| asked.due).min();
         let wake = [until, due, self.ping_at].into_iter().flatten().min();
         let heard = self.hear(wake)?;
+        if heard {
+            self.pings = 0;
+        }
         Ok(heard || until.is_none_or(|until| Instant::now() < until))
     }
 
@@ -534,16 +567,14 @@ impl Client {
             return Err(wrong.into());
         }
         match &self.closed {
-            Some((code, reason)) if self.incoming.is_empty() => {
-                Err(ClientError::Closed { code: *code, reason: reason.clone() })
-            }
-            _ => Ok(()),
+            Some((code, reason)) => Err(ClientError::Closed { code: *code, reason: reason.clone() }),
+            None => Ok(()),
         }
     }
 
     fn hear(&mut self, until: Option<Instant>) -> Result<bool, ClientError> {
         let Client { pipe, incoming, answers, closed, malformed, unconfirmed, asked, .. } = self;
-        let mut settled = Vec::new();
+        let datagrams = pipe.is_datagrams();
         let waited = pipe.receive(until, &mut |frame: Frame<'_>| match Message::decode(&frame) {
             Ok(Message::Deliver { subscription, offset, deliveries, id, body }) => {
                 let (id, body) = (id.to_vec(), body.to_vec());
@@ -555,15 +586,29 @@ impl Client {
                     body,
                 }));
             }
-            Ok(Message::Confirm { first, last }) => {
-                settled.push((first, last));
-                *unconfirmed = unconfirmed.saturating_sub(last.saturating_sub(first).saturating_add(1));
-                incoming.push_back(Incoming::Confirmed { first, last });
-            }
+            Ok(Message::Confirm { first, last }) => match datagrams {
+                false => {
+                    *unconfirmed = unconfirmed.saturating_sub(last.saturating_sub(first).saturating_add(1));
+                    incoming.push_back(Incoming::Confirmed { first, last });
+                }
+                // What was asked twice may be answered twice.
+                true => asked.retain(|asked| {
+                    let answered = asked.is_publish(first, last);
+                    if answered {
+                        *unconfirmed = unconfirmed.saturating_sub(1);
+                        incoming.push_back(Incoming::Confirmed { first: asked.what.1, last: asked.what.1 });
+                    }
+                    !answered
+                }),
+            },
             Ok(Message::Duplicate { seq, offset }) => incoming.push_back(Incoming::Duplicate { seq, offset }),
             Ok(Message::Refused { what, number, code, reason }) => {
                 if what == kind::PUBLISH {
-                    settled.push((number, number));
+                    let before = asked.len();
+                    asked.retain(|asked| !asked.is_publish(number, number));
+                    if datagrams && asked.len() == before {
+                        return;
+                    }
                     *unconfirmed = unconfirmed.saturating_sub(1);
                 }
                 incoming.push_back(Incoming::Refused { what, number, code, reason: reason.to_owned() });
@@ -582,9 +627,6 @@ impl Client {
         // Answers over datagrams may come twice: only as many as can be meant are kept.
         if answers.len() > 64 {
             answers.pop_front();
-        }
-        for (first, last) in settled {
-            asked.retain(|a| a.what.0 != kind::PUBLISH || !(first..=last).contains(&a.what.1));
         }
         match waited {
             Ok(waited) => Ok(waited == Waited::Heard),

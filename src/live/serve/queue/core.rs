@@ -4,7 +4,7 @@ use crate::host::{Clock, memory};
 use crate::live::journal::Journal;
 use crate::model::Time;
 use crate::stack::l7_application::queue::access::Access;
-use crate::stack::l7_application::queue::engine::{Change, ConsumerId, Engine, Mode};
+use crate::stack::l7_application::queue::engine::{Change, ConsumerId, Engine, Mode, QueueId};
 use crate::stack::l7_application::queue::session::House;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -85,6 +85,13 @@ impl Core {
             memory::give_back();
             self.peak = held;
         }
+    }
+
+    /// Ends a queue. Gives its consumers and whose they were: they are told nothing more.
+    pub(super) fn delete(&mut self, queue: QueueId) -> Vec<(Who, ConsumerId)> {
+        let gone = self.lend(|house| house.engine.delete(queue, &mut *house.tell)).unwrap_or_default();
+        let owned = |consumer| self.owners.remove(&consumer).map(|owner| (owner.who, consumer));
+        gone.into_iter().filter_map(owned).collect()
     }
 
     /// Brings to the disk what somebody waits for. Whether what was published may be confirmed.

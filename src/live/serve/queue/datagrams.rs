@@ -10,7 +10,7 @@ use crate::live::serve::{Step, Watch, number};
 use crate::model::{Call, Returned};
 use crate::stack::l7_application::framing::{self, HEADER, Header, MAX_DATAGRAM_PAYLOAD};
 use crate::stack::l7_application::queue::Code;
-use crate::stack::l7_application::queue::engine::QueueId;
+use crate::stack::l7_application::queue::engine::ConsumerId;
 use crate::stack::l7_application::queue::message::Message;
 use crate::stack::l7_application::queue::session::Farewell;
 use mio::net::UdpSocket;
@@ -69,15 +69,15 @@ impl Datagrams {
         self.known.get_mut(place).and_then(Option::as_mut).map(|known| &mut known.party)
     }
 
-    /// Takes what has come. Gives queues that are to be deleted.
+    /// Takes what has come. Gives consumers of other clients that are gone with their queues.
     pub(super) fn receive<W: Watch>(
         &mut self,
         now: Instant,
         core: &mut Core,
         counts: &mut Counts,
         watch: &mut W,
-    ) -> Vec<QueueId> {
-        let mut deleted = Vec::new();
+    ) -> Vec<(Who, ConsumerId)> {
+        let mut gone = Vec::new();
         self.more = true;
         for _ in 0..TURN {
             let began = watch.now();
@@ -125,12 +125,12 @@ impl Datagrams {
             };
             if let Some(known) = self.known[place].as_mut() {
                 known.heard = now;
-                if let Then::Delete(queue) = known.party.hear(message, core) {
-                    deleted.push(queue);
+                if let Then::Gone(consumers) = known.party.hear(message, core) {
+                    gone.extend(consumers);
                 }
             }
         }
-        deleted
+        gone
     }
 
     /// Makes deliveries again that nobody acknowledged, and forgets who is silent.

@@ -2,7 +2,8 @@
 //!
 //! Every batch of events ends with [`Service::settle`]: one commit for all that was published and acknowledged, then the
 //! confirmations and deliveries that it allows, then the sending. So nothing is confirmed or handed out that a crash could
-//! undo, and a batch costs one `fdatasync()`.
+//! undo, and a batch costs one `fdatasync()`. While the disk fails nothing new is stored and nothing confirmed, but what is
+//! held is handed out at least once: its acknowledgment may be what makes room.
 
 use super::carrier::{Carrier, Heard};
 use super::core::{Core, Who};
@@ -12,9 +13,10 @@ use super::report;
 use crate::live::serve::Watch;
 use crate::live::serve::reactor::{Next, Service, TURN, Why};
 use crate::live::serve::stream::{Stream, Tally};
+use crate::stack::l7_application::framing::MAX_DATAGRAM_PAYLOAD;
 use crate::stack::l7_application::queue::Code;
-use crate::stack::l7_application::queue::engine::{Change, Mode, QueueId};
-use crate::stack::l7_application::queue::message::Message;
+use crate::stack::l7_application::queue::engine::{Change, ConsumerId, Mode};
+use crate::stack::l7_application::queue::message::{Message, kind};
 use crate::stack::l7_application::queue::session::Farewell;
 use mio::net::UdpSocket;
 use std::io;
@@ -67,7 +69,10 @@ pub(super) struct Hub {
     /// Seats for which something waits: octets, or a confirmation.
     dirty: Vec<usize>,
     buffer: Box<[u8]>,
-    /// Consumers wait for their turn though nothing new will come.
+    /// Consumers who want their messages at most once, while the journal cannot say that they were handed out.
+    held_back: Vec<ConsumerId>,
+    /// Something was done behind the round's commit, or consumers wait for their turn: another round, though nothing
+    /// new will come.
     more: bool,
     stopping: bool,
 }
@@ -81,6 +86,7 @@ impl Hub {
             parties: Vec::new(),
             datagrams,
             dirty: Vec::new(),
+            held_back: Vec::new(),
             buffer: vec![0; 256 << 10].into_boxed_slice(),
             more: false,
             stopping: false,
@@ -94,20 +100,11 @@ impl Hub {
         }
     }
 
-    /// Ends a queue: its consumers are told nothing more, whosever they are.
-    fn delete(&mut self, queue: QueueId) {
-        let Core { engine, journal, .. } = &mut self.core;
-        let mut tell = |change: Change<'_>| {
-            if let Some(journal) = journal.as_mut() {
-                journal.tell(change);
-            }
-        };
-        for consumer in engine.delete(queue, &mut tell).unwrap_or_default() {
-            if let Some(owner) = self.core.owners.remove(&consumer)
-                && let Some(party) = self.party(owner.who)
-            {
-                party.session.forget(consumer);
-                party.paused.retain(|paused| *paused != consumer);
+    /// These consumers are gone with their queues.
+    fn forget(&mut self, gone: Vec<(Who, ConsumerId)>) {
+        for (who, consumer) in gone {
+            if let Some(party) = self.party(who) {
+                party.forget(consumer);
             }
         }
     }
@@ -132,7 +129,12 @@ impl Hub {
                 engine.pause(consumer);
                 continue;
             };
-            if party.blocked || party.out.len() >= handful || (stopped && owner.mode == Mode::AtMostOnce) {
+            if stopped && owner.mode == Mode::AtMostOnce {
+                engine.pause(consumer);
+                self.held_back.push(consumer);
+                continue;
+            }
+            if party.blocked || party.out.len() >= handful {
                 engine.pause(consumer);
                 party.paused.push(consumer);
                 continue;
@@ -176,8 +178,16 @@ impl Hub {
                     all.find(|party| party.who == who)
                         .and_then(|party| party.session.client().map(str::to_owned))
                 });
+                let fits = matches!(who, Who::Seat(_)) || json.len() + 4 <= MAX_DATAGRAM_PAYLOAD as usize;
+                let answer = if fits {
+                    Message::Report { request, json: &json }
+                } else {
+                    let (code, reason) =
+                        (Code::TooLarge, "this does not fit in a datagram: ask for one queue, or over TCP");
+                    Message::Refused { what: kind::INSPECT, number: request.into(), code, reason }
+                };
                 if let Some(party) = self.party(who) {
-                    Message::Report { request, json: &json }.encode(&mut party.out);
+                    answer.encode(&mut party.out);
                 }
             }
             if let Who::Seat(seat) = who {
@@ -208,17 +218,18 @@ impl Hub {
                     party.leave(&mut self.core);
                 }
                 self.dirty.push(seat);
+                self.more = true;
                 return Ok(if it.closing.is_some() { Next::Close } else { Next::Wait });
             }
             let (core, counts) = (&mut self.core, &mut self.counts);
-            let mut delete = Vec::new();
+            let mut gone = Vec::new();
             let now = core.now();
             it.carrier.hear(now, &self.buffer[..got], |heard| match heard {
                 Heard::Message(message) => {
                     counts.frames += 1;
                     counts.published += u64::from(matches!(message, Message::Publish { .. }));
-                    if let Then::Delete(queue) = party.hear(message, core) {
-                        delete.push(queue);
+                    if let Then::Gone(consumers) = party.hear(message, core) {
+                        gone.extend(consumers);
                     }
                 }
                 Heard::Fault(farewell) => {
@@ -233,9 +244,8 @@ impl Hub {
             });
             // Also what is only waiting for the commit.
             self.dirty.push(seat);
-            for queue in delete {
-                self.delete(queue);
-            }
+            self.more = true;
+            self.forget(gone);
             if got < room && !it.drain && cfg!(unix) {
                 return Ok(Next::Wait);
             }
@@ -305,6 +315,8 @@ impl Service for Hub {
             && !party.over
         {
             party.leave(&mut self.core);
+            // What it had in hand is another's now.
+            self.more = true;
         }
         it.stream.close(&mut self.tally, watch);
     }
@@ -334,6 +346,7 @@ impl Service for Hub {
             self.counts.silent += 1;
             party.end(&Farewell::new(Code::Idle, "nothing was heard for too long"), &mut self.core);
             self.dirty.push(it.seat);
+            self.more = true;
         } else if party.over && silence >= LINGER + LINGER && it.stream.held() > 0 {
             // It never takes its last words.
             return Ok(Next::Close);
@@ -350,11 +363,9 @@ impl Service for Hub {
 
     fn heard_datagrams<W: Watch>(&mut self, now: Instant, watch: &mut W) {
         let Some(mut datagrams) = self.datagrams.take() else { return };
-        let deleted = datagrams.receive(now, &mut self.core, &mut self.counts, watch);
+        let gone = datagrams.receive(now, &mut self.core, &mut self.counts, watch);
         self.datagrams = Some(datagrams);
-        for queue in deleted {
-            self.delete(queue);
-        }
+        self.forget(gone);
     }
 
     fn has_more_datagrams(&self) -> bool {
@@ -384,6 +395,9 @@ impl Service for Hub {
             }
             if let Some(datagrams) = &mut self.datagrams {
                 datagrams.confirm();
+            }
+            for consumer in self.held_back.drain(..) {
+                self.core.engine.resume(consumer);
             }
         }
         self.pump();

@@ -28,8 +28,8 @@ pub(super) struct Party {
 /// What the driver must do besides.
 pub(super) enum Then {
     Nothing,
-    /// Delete this queue, which concerns other clients too.
-    Delete(QueueId),
+    /// These consumers of other clients are gone with their queue.
+    Gone(Vec<(Who, ConsumerId)>),
 }
 
 impl Party {
@@ -65,7 +65,13 @@ impl Party {
             Ok(Told::Gone(consumer)) => {
                 core.owners.remove(&consumer);
             }
-            Ok(Told::Deleted(queue)) => return Then::Delete(queue),
+            Ok(Told::Deleted(queue)) => {
+                // At once: what the client says next is about a queue that is gone.
+                let (ours, others) = core.delete(queue).into_iter().partition(|(who, _)| *who == self.who);
+                let ours: Vec<(Who, ConsumerId)> = ours;
+                ours.iter().for_each(|(_, consumer)| self.forget(*consumer));
+                return Then::Gone(others);
+            }
             Ok(Told::Inspect(request, queue)) if self.asked.len() < REPORTS => {
                 self.asked.push((request, queue))
             }
@@ -98,6 +104,12 @@ impl Party {
         for consumer in gone {
             core.owners.remove(&consumer);
         }
+    }
+
+    /// A consumer is gone with its queue.
+    pub(super) fn forget(&mut self, consumer: ConsumerId) {
+        self.session.forget(consumer);
+        self.paused.retain(|paused| *paused != consumer);
     }
 
     /// It takes what is sent again.

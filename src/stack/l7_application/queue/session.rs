@@ -42,6 +42,9 @@ impl Farewell {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// What all sessions of a server share, lent to one of them for one message.
 pub struct House<'a> {
     /// The queues.
@@ -69,7 +72,7 @@ pub enum Told {
     Subscribed(ConsumerId, u32),
     /// A consumer is gone.
     Gone(ConsumerId),
-    /// These consumers of any sessions are gone with their queue.
+    /// This queue is to be ended, with its consumers of any sessions.
     Deleted(QueueId),
     /// The client has said CLOSE.
     Closed,
@@ -365,7 +368,10 @@ impl Session {
     }
 
     fn declare(&mut self, d: &Declare<'_>, house: &mut House<'_>) -> Result<(), Refused> {
-        writable(house)?;
+        // One that stands is found all the same: who consumes may make room.
+        if house.engine.queue(d.queue).is_none() {
+            writable(house)?;
+        }
         self.allow(Right::Declare, d.queue)?;
         if !d.dead_letter.is_empty() {
             self.allow(Right::Publish, d.dead_letter)?;
@@ -478,7 +484,9 @@ impl Session {
 
     /// A queue of this session's is gone.
     pub fn forget(&mut self, consumer: ConsumerId) {
-        self.subscriptions.retain(|s| s.consumer != consumer);
+        let Some(at) = self.subscriptions.iter().position(|s| s.consumer == consumer) else { return };
+        let gone = self.subscriptions.swap_remove(at);
+        self.under_way.retain(|(_, number, _)| *number != gone.number);
     }
 
     /// The connection is over: what its consumers had in hand goes back. Gives the consumers.
