@@ -31,6 +31,8 @@ mod labs_ws;
 mod newcomer;
 #[path = "cli/output.rs"]
 mod output;
+#[path = "cli/queue.rs"]
+mod queue;
 #[path = "cli/refused.rs"]
 mod refused;
 #[path = "cli/usage.rs"]
