@@ -373,6 +373,7 @@ fn a_publisher_that_never_reads_is_not_read_for_ever() {
     server.stop();
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn many_idle_connections_are_held_and_closed_by_the_clock() {
     // Both ends are ours, and others test beside us.
