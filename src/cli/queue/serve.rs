@@ -213,8 +213,8 @@ fn words(summary: &QueueSummary) -> String {
         (summary.silent, "closed for their silence"),
         (summary.bad_datagrams, "datagrams that were no frames"),
         (summary.unsent, "octets never taken by their peers"),
-        (summary.stalls, "times a peer did not take all at once"),
-        (summary.accept_pauses, "times accepting paused"),
+        (summary.stalls, "writes that a peer did not take at once"),
+        (summary.accept_pauses, "pauses of accepting"),
     ];
     parts.extend(beside.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")));
     real::failures(&mut parts, &summary.errors);

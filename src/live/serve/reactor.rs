@@ -106,7 +106,7 @@ pub(super) trait Service {
 
     /// Every batch of events ends with this: what its connections asked for together can be done at once. Seats that are
     /// put into `due` get a turn for news.
-    fn settle(&mut self, _now: Instant, _due: &mut Vec<usize>) {}
+    fn settle<W: Watch>(&mut self, _now: Instant, _due: &mut Vec<usize>, _watch: &mut W) {}
 
     /// When [`Service::settle`] wants to be called though nothing came.
     fn deadline(&self) -> Option<Instant> {
@@ -299,7 +299,7 @@ impl<S: Service> Reactor<S> {
             }
         }
         let mut due = std::mem::take(&mut self.due);
-        self.service.settle(self.now, &mut due);
+        self.service.settle(self.now, &mut due, watch);
         for index in due.drain(..) {
             self.drive(index, Why { drain: false, news: true }, false, watch);
         }

@@ -154,7 +154,7 @@ impl Datagrams {
     }
 
     /// Sends what waits, a frame a datagram. What the kernel does not take is lost, as any datagram may be.
-    pub(super) fn send(&mut self, core: &mut Core) {
+    pub(super) fn send<W: Watch>(&mut self, core: &mut Core, watch: &mut W) {
         for place in 0..self.known.len() {
             let Some(known) = self.known[place].as_mut() else { continue };
             let mut rest = &known.party.out[..];
@@ -162,7 +162,17 @@ impl Datagrams {
                 && let Ok(header) = Header::parse(head, framing::MAX_PAYLOAD)
                 && let Some((frame, behind)) = rest.split_at_checked(header.frame_len())
             {
-                let _ = self.socket.send_to(frame, known.address);
+                let (to, began) = (known.address, watch.now());
+                let sent = self.socket.send_to(frame, to);
+                watch.returned(None, || Step {
+                    octets: frame,
+                    ..Step::plain(
+                        number(&self.socket),
+                        Call::SendTo { len: frame.len(), to },
+                        sent.as_ref().map(|taken| Returned::Octets(*taken)),
+                        began,
+                    )
+                });
                 rest = behind;
             }
             known.party.out.clear();

@@ -372,7 +372,7 @@ impl Service for Hub {
         self.datagrams.as_ref().is_some_and(Datagrams::has_more)
     }
 
-    fn settle(&mut self, now: Instant, due: &mut Vec<usize>) {
+    fn settle<W: Watch>(&mut self, now: Instant, due: &mut Vec<usize>, watch: &mut W) {
         self.more = false;
         let time = self.core.now();
         if self.core.engine.deadline().is_some_and(|at| at <= time) {
@@ -408,7 +408,7 @@ impl Service for Hub {
             self.core.commit(now);
         }
         if let Some(datagrams) = &mut self.datagrams {
-            datagrams.send(&mut self.core);
+            datagrams.send(&mut self.core, watch);
         }
         due.append(&mut self.dirty);
         due.sort_unstable();
