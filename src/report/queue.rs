@@ -62,11 +62,11 @@ fn remarks(queue: &Value, out: &mut String) {
     let counts = [
         ("acked", "acknowledged"),
         ("redelivered", "redelivered"),
-        ("duplicates", "duplicates not stored"),
+        ("duplicates", "known already and not stored"),
         ("refused", "refused"),
         ("nacked", "handed back"),
         ("dead_lettered", "dead letters"),
-        ("lost", "dropped by a bound"),
+        ("lost", "dropped"),
         ("purged", "purged"),
     ];
     for (key, what) in counts {
@@ -84,7 +84,7 @@ fn journal(journal: &Value) -> String {
         return "\nNo journal: what is here ends with the server.\n".to_owned();
     }
     let mut out = format!(
-        "\nJournal: {} octets in {} files; {} records in {} commits, {} at once at most; {} fsyncs.\n",
+        "\nJournal: {} octets, files: {}; {} records in {} commits, {} at once at most; {} fsyncs.\n",
         number(&journal["octets"]),
         number(&journal["files"]),
         number(&journal["records"]),

@@ -81,7 +81,10 @@ pub(crate) fn run(args: &ConsumeArgs) -> anyhow::Result<Answer> {
     args.ensure.declare(&mut client, &args.queue)?;
     let stop = real::interrupt()?;
     let mode = if args.at_most_once { Mode::AtMostOnce } else { Mode::AtLeastOnce };
-    let wanted = Subscription { prefetch: args.prefetch, mode, from: args.from };
+    // Nobody should wait for messages that we will not look at.
+    let most = args.count.map_or(u32::MAX, |count| u32::try_from(count).unwrap_or(u32::MAX).max(1));
+    let prefetch = if args.prefetch == 0 { args.count.map_or(0, |_| most) } else { args.prefetch.min(most) };
+    let wanted = Subscription { prefetch, mode, from: args.from };
     let subscribed = client.subscribe(&args.queue, wanted)?;
     if let From::Offset(asked) = args.from
         && asked != subscribed.start

@@ -152,8 +152,14 @@ fn announce(at: Addresses, found: Option<&Report>, say: &mut dyn FnMut(&str)) {
         }
         if let Some(Damage { file, lost }) = found.torn {
             say(&format!(
-                "journal: the last record was never finished, so never confirmed: {} of file {file} cut off",
-                real::plural(lost.octets, "octet")
+                "journal: the last record is not whole, {} of file {file} cut off: if the machine stopped while it was \
+                 written, it was never confirmed; if something damaged it, {}",
+                real::plural(lost.octets, "octet"),
+                if lost.kind.is_none_or(|kind| kind == kind::STORED) {
+                    "a message is lost"
+                } else {
+                    "a change is lost"
+                }
             ));
         }
         for Damage { file, lost } in found.damaged.iter().take(10) {

@@ -40,12 +40,22 @@ pub(super) struct Datagrams {
     buffer: Box<[u8]>,
     /// There may be more than the last turn took.
     more: bool,
+    /// Who asked for a report.
+    pub(super) asking: Vec<Who>,
 }
 
 impl Datagrams {
     pub(super) fn new(socket: UdpSocket) -> Datagrams {
         let buffer = vec![0; 65_536].into_boxed_slice();
-        Datagrams { socket, known: Vec::new(), free: Vec::new(), places: HashMap::new(), buffer, more: false }
+        Datagrams {
+            socket,
+            known: Vec::new(),
+            free: Vec::new(),
+            places: HashMap::new(),
+            buffer,
+            more: false,
+            asking: Vec::new(),
+        }
     }
 
     pub(super) fn socket(&mut self) -> &mut UdpSocket {
@@ -63,6 +73,18 @@ impl Datagrams {
 
     pub(super) fn parties(&self) -> impl Iterator<Item = &Party> {
         self.known.iter().flatten().map(|known| &known.party)
+    }
+
+    pub(super) fn at(&self, place: usize) -> Option<&Party> {
+        self.known.get(place).and_then(Option::as_ref).map(|known| &known.party)
+    }
+
+    /// The server stops: says so to everybody.
+    pub(super) fn farewell<W: Watch>(&mut self, core: &mut Core, watch: &mut W) {
+        for known in self.known.iter_mut().flatten() {
+            known.party.end(&Farewell::new(Code::GoingAway, "the server is being stopped"), core);
+        }
+        self.send(core, watch);
     }
 
     pub(super) fn party(&mut self, place: usize) -> Option<&mut Party> {
@@ -127,6 +149,9 @@ impl Datagrams {
                 known.heard = now;
                 if let Then::Gone(consumers) = known.party.hear(message, core) {
                     gone.extend(consumers);
+                }
+                if !known.party.asked.is_empty() {
+                    self.asking.push(Who::Address(place));
                 }
             }
         }

@@ -51,6 +51,7 @@ pub(super) struct Connection {
     stream: Stream,
     seat: usize,
     carrier: Carrier,
+    opened: Instant,
     /// Reading must go on until `EAGAIN`: an edge was not followed.
     drain: bool,
     /// The peer's direction has ended.
@@ -69,8 +70,12 @@ pub(super) struct Hub {
     /// Seats for which something waits: octets, or a confirmation.
     dirty: Vec<usize>,
     buffer: Box<[u8]>,
-    /// Consumers who want their messages at most once, while the journal cannot say that they were handed out.
+    /// Consumers who get nothing while the journal cannot be written.
     held_back: Vec<ConsumerId>,
+    /// Clients that asked for a report.
+    asking: Vec<Who>,
+    /// Clients for whom something waits that must be written down first: see [`Party::unsure`].
+    unsure: Vec<Who>,
     /// Something was done behind the round's commit, or consumers wait for their turn: another round, though nothing
     /// new will come.
     more: bool,
@@ -87,6 +92,8 @@ impl Hub {
             datagrams,
             dirty: Vec::new(),
             held_back: Vec::new(),
+            asking: Vec::new(),
+            unsure: Vec::new(),
             buffer: vec![0; 256 << 10].into_boxed_slice(),
             more: false,
             stopping: false,
@@ -100,11 +107,23 @@ impl Hub {
         }
     }
 
+    /// What a client calls itself.
+    fn name(&self, who: Who) -> Option<String> {
+        let party = match who {
+            Who::Seat(seat) => self.parties.get(seat).and_then(Option::as_ref),
+            Who::Address(place) => self.datagrams.as_ref().and_then(|d| d.at(place)),
+        };
+        party.and_then(|party| party.session.client()).map(str::to_owned)
+    }
+
     /// These consumers are gone with their queues.
     fn forget(&mut self, gone: Vec<(Who, ConsumerId)>) {
         for (who, consumer) in gone {
             if let Some(party) = self.party(who) {
                 party.forget(consumer);
+                if let Who::Seat(seat) = who {
+                    self.dirty.push(seat);
+                }
             }
         }
     }
@@ -112,7 +131,7 @@ impl Hub {
     /// Hands out what can be handed out.
     fn pump(&mut self) {
         let now = self.core.now();
-        // Who cannot write down that a message was handed out must not hand it out at most once.
+        // What is not written down may be undone by a crash: a message, and that it was handed out.
         let stopped = self.core.journal.as_ref().is_some_and(|journal| journal.failure().is_some());
         let handful = if self.tally.held > self.tally.budget { MEAGRE } else { HANDFUL };
         while let Some(consumer) = self.core.engine.take_ready() {
@@ -129,7 +148,7 @@ impl Hub {
                 engine.pause(consumer);
                 continue;
             };
-            if stopped && owner.mode == Mode::AtMostOnce {
+            if stopped {
                 engine.pause(consumer);
                 self.held_back.push(consumer);
                 continue;
@@ -150,34 +169,42 @@ impl Hub {
                 {
                     self.dirty.push(seat);
                 }
+                if owner.mode == Mode::AtMostOnce && party.unsure.is_none() {
+                    party.unsure = Some(party.out.len());
+                    self.unsure.push(owner.who);
+                }
                 party.session.deliver(now, owner.subscription, owner.mode, &delivery, &mut party.out);
                 self.counts.delivered += 1;
             }
         }
     }
 
+    /// Deliveries that are made at most once go out where it has been written that they were made. Else they are lost, and
+    /// their client is told to come back: the engine has forgotten them.
+    fn make_sure(&mut self, written: bool) {
+        for who in std::mem::take(&mut self.unsure) {
+            let party = match who {
+                Who::Seat(seat) => self.parties.get_mut(seat).and_then(Option::as_mut),
+                Who::Address(place) => self.datagrams.as_mut().and_then(|d| d.party(place)),
+            };
+            if let Some(party) = party {
+                party.settle(written, &mut self.core);
+            }
+        }
+    }
+
     /// Answers who asked what is here.
     fn report(&mut self) {
-        let asked: Vec<Who> = self
-            .parties
-            .iter()
-            .flatten()
-            .chain(self.datagrams.iter().flat_map(Datagrams::parties))
-            .filter(|party| !party.asked.is_empty())
-            .map(|party| party.who)
-            .collect();
-        for who in asked {
+        if let Some(datagrams) = &mut self.datagrams {
+            self.asking.append(&mut datagrams.asking);
+        }
+        for who in std::mem::take(&mut self.asking) {
             let Some(party) = self.party(who) else { continue };
             for (request, queue) in std::mem::take(&mut party.asked) {
                 let Some(user) = self.party(who).and_then(|party| party.session.user().cloned()) else {
                     break;
                 };
-                let json = report::json(&self.core, queue, &user, |who| {
-                    let far = self.datagrams.iter().flat_map(Datagrams::parties);
-                    let mut all = self.parties.iter().flatten().chain(far);
-                    all.find(|party| party.who == who)
-                        .and_then(|party| party.session.client().map(str::to_owned))
-                });
+                let json = report::json(&self.core, queue, &user, |who| self.name(who));
                 let fits = matches!(who, Who::Seat(_)) || json.len() + 4 <= MAX_DATAGRAM_PAYLOAD as usize;
                 let answer = if fits {
                     Message::Report { request, json: &json }
@@ -242,6 +269,9 @@ impl Hub {
                     }
                 }
             });
+            if !party.asked.is_empty() {
+                self.asking.push(Who::Seat(seat));
+            }
             // Also what is only waiting for the commit.
             self.dirty.push(seat);
             self.more = true;
@@ -281,13 +311,13 @@ impl Hub {
 impl Service for Hub {
     type Connection = Connection;
 
-    fn open(&mut self, stream: Stream, seat: usize, _: Instant) -> Connection {
+    fn open(&mut self, stream: Stream, seat: usize, opened: Instant) -> Connection {
         if seat >= self.parties.len() {
             self.parties.resize_with(seat + 1, || None);
         }
         self.parties[seat] = Some(Party::new(Who::Seat(seat)));
         let carrier = Carrier::new(stream.door, self.core.now(), self.core.max_payload);
-        Connection { stream, seat, carrier, drain: false, ended: false, closing: None }
+        Connection { stream, seat, carrier, opened, drain: false, ended: false, closing: None }
     }
 
     fn drive<W: Watch>(&mut self, it: &mut Connection, why: Why, watch: &mut W) -> io::Result<Next> {
@@ -338,11 +368,11 @@ impl Service for Hub {
         let Some(party) = self.parties.get_mut(it.seat).and_then(Option::as_mut) else {
             return Ok(Next::Close);
         };
-        let patience = match party.session.client() {
-            None => Some(INTRODUCTION),
-            Some(_) => self.core.idle,
+        let silent = match party.session.client() {
+            None => now.saturating_duration_since(it.opened) >= INTRODUCTION,
+            Some(_) => self.core.idle.is_some_and(|idle| silence >= idle),
         };
-        if !party.over && patience.is_some_and(|patience| silence >= patience) {
+        if !party.over && silent {
             self.counts.silent += 1;
             party.end(&Farewell::new(Code::Idle, "nothing was heard for too long"), &mut self.core);
             self.dirty.push(it.seat);
@@ -404,9 +434,9 @@ impl Service for Hub {
         self.report();
         self.core.give_back();
         // What was handed out at most once must not be handed out again by a crash.
-        if self.core.journal.as_ref().is_some_and(|journal| journal.is_awaited()) {
-            self.core.commit(now);
-        }
+        let awaited = self.core.journal.as_ref().is_some_and(|journal| journal.is_awaited());
+        let written = !awaited || self.core.commit(now);
+        self.make_sure(written);
         if let Some(datagrams) = &mut self.datagrams {
             datagrams.send(&mut self.core, watch);
         }

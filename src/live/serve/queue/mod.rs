@@ -242,7 +242,10 @@ impl Server {
     /// When the poll itself fails, or the journal's end cannot be written.
     pub fn run<W: Watch>(self, watch: &mut W, stop: &AtomicBool) -> Result<QueueSummary, QueueError> {
         let (hub, counts) = self.reactor.run(watch, stop)?;
-        let Hub { core, tally, counts: did, .. } = hub;
+        let Hub { mut core, tally, counts: did, datagrams, .. } = hub;
+        if let Some(mut datagrams) = datagrams {
+            datagrams.farewell(&mut core, watch);
+        }
         let Core { engine, journal, .. } = core;
         let journal = journal.map(|journal| journal.close(&engine)).transpose().map_err(QueueError::Close)?;
         Ok(QueueSummary {

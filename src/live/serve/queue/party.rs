@@ -21,6 +21,9 @@ pub(super) struct Party {
     pub(super) paused: Vec<ConsumerId>,
     /// Reports that it asked for.
     pub(super) asked: Vec<(u32, Option<QueueId>)>,
+    /// Where in `out` this round's deliveries begin of which one is made at most once: they must not go out before the
+    /// journal says so.
+    pub(super) unsure: Option<usize>,
     /// The session is over, and its last words are in `out`.
     pub(super) over: bool,
 }
@@ -42,6 +45,7 @@ impl Party {
             blocked: false,
             paused: Vec::new(),
             asked: Vec::new(),
+            unsure: None,
             over: false,
         }
     }
@@ -108,8 +112,16 @@ impl Party {
 
     /// A consumer is gone with its queue.
     pub(super) fn forget(&mut self, consumer: ConsumerId) {
-        self.session.forget(consumer);
+        self.session.forget(consumer, &mut self.out);
         self.paused.retain(|paused| *paused != consumer);
+    }
+
+    /// The round's last commit is made, or has failed: then what it should have written down does not go out.
+    pub(super) fn settle(&mut self, written: bool, core: &mut Core) {
+        let Some(from) = self.unsure.take().filter(|_| !written) else { return };
+        self.out.truncate(from);
+        let reason = "the journal cannot be written: what was handed out at most once is lost";
+        self.end(&Farewell::new(Code::Storage, reason), core);
     }
 
     /// It takes what is sent again.

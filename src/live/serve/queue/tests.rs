@@ -272,16 +272,16 @@ fn what_follows_a_delete_is_about_a_queue_that_is_gone() {
         SUBSCRIBE,
         publish(3, b"anew"),
     ]);
-    let mut said: Vec<String> = (0..5).map(|_| raw.hear()).collect();
-    said.push(raw.hear());
+    let said: Vec<String> = (0..7).map(|_| raw.hear()).collect();
     assert!(said[0].starts_with("Done { request: 2"), "{said:?}");
-    assert!(said[1].starts_with("Refused { what: 3, number: 2, code: NoQueue"), "{said:?}");
-    assert!(said[2].starts_with("Done { request: 3") && said[3].starts_with("Done { request: 1"), "{said:?}");
-    assert!(
-        said[4..].contains(&"Confirm { first: 1, last: 1 }".to_owned()) || said[4].starts_with("Confirm"),
-        "{said:?}"
-    );
-    // The other's consumer went with the old queue.
+    assert!(said[1].starts_with("Refused { what: 4, number: 1, code: NoQueue"), "{said:?}");
+    assert!(said[2].starts_with("Refused { what: 3, number: 2, code: NoQueue"), "{said:?}");
+    assert!(said[3].starts_with("Done { request: 3") && said[4].starts_with("Done { request: 1"), "{said:?}");
+    assert!(said[5..].contains(&"Confirm { first: 1, last: 1 }".to_owned()), "{said:?}");
+    // The other's consumer went with the old queue, and it was told.
+    let told = other.next(Some(Duration::from_secs(5))).unwrap();
+    let refused = matches!(told, Some(Incoming::Refused { what: kind::SUBSCRIBE, code: Code::NoQueue, .. }));
+    assert!(refused, "{told:?}");
     let report = other.inspect(None).unwrap();
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
     assert_eq!(report["queues"][0]["consumers"].as_array().unwrap().len(), 1, "{report}");
@@ -405,7 +405,8 @@ fn many_idle_connections_are_held_and_closed_by_the_clock() {
 #[test]
 fn a_server_that_stops_says_so_on_every_carrier() {
     let server = Running::new();
-    let mut clients: Vec<Client> = ["tcp", "ws"].into_iter().map(|scheme| server.client(scheme)).collect();
+    let mut clients: Vec<Client> =
+        ["tcp", "ws", "udp"].into_iter().map(|scheme| server.client(scheme)).collect();
     let stopping = thread::spawn(move || server.stop());
     for client in &mut clients {
         let error = client.next(Some(GUARD)).unwrap_err();

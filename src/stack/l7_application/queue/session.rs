@@ -482,11 +482,12 @@ impl Session {
         }
     }
 
-    /// A queue of this session's is gone.
-    pub fn forget(&mut self, consumer: ConsumerId) {
+    /// A queue of this session's is gone: its subscription is refused after all.
+    pub fn forget(&mut self, consumer: ConsumerId, out: &mut Vec<u8>) {
         let Some(at) = self.subscriptions.iter().position(|s| s.consumer == consumer) else { return };
         let gone = self.subscriptions.swap_remove(at);
         self.under_way.retain(|(_, number, _)| *number != gone.number);
+        refuse(kind::SUBSCRIBE, gone.number, Code::NoQueue, "the queue was deleted", out);
     }
 
     /// The connection is over: what its consumers had in hand goes back. Gives the consumers.

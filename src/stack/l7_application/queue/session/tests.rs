@@ -268,7 +268,14 @@ fn over_datagrams_what_is_not_acknowledged_in_a_second_comes_again() {
         panic!("a queue that is there is deleted")
     };
     let gone = server.lend(|house| house.engine.delete(queue, &mut *house.tell)).unwrap();
-    gone.iter().for_each(|consumer| session.forget(*consumer));
+    let mut out = Vec::new();
+    gone.iter().for_each(|consumer| session.forget(*consumer, &mut out));
+    let told = framing::whole(&out, framing::MAX_PAYLOAD).unwrap();
+    let refused = Message::decode(&told).unwrap();
+    assert!(matches!(
+        refused,
+        Message::Refused { what: kind::SUBSCRIBE, number: 7, code: Code::NoQueue, .. }
+    ));
     assert_eq!((session.deadline(), session.consumers().count()), (None, 0));
 }
 
