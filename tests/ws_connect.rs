@@ -268,6 +268,24 @@ fn the_status_says_whether_it_ended_well() {
 }
 
 #[test]
+fn a_limit_of_our_own_is_told_as_ours_and_with_our_code() {
+    let told = connect(&[&speaking(echo), "--max-message", "3"], b"hello\n");
+    assert_eq!(told.code, 1, "{}", told.err);
+    let lines: Vec<&str> = told.err.lines().collect();
+    let [limit, closed] = lines[..] else { panic!("{}", told.err) };
+    assert!(limit.contains("the server sent more than the client takes: a frame of 5 octets"), "{limit}");
+    assert!(limit.contains("--max-message") && !limit.contains("broke"), "{limit}");
+    assert_eq!(closed, "layerlab: closed with 1009 (Message Too Big)");
+}
+
+#[test]
+fn an_offer_that_was_declined_is_told() {
+    let told = connect(&[&speaking(echo), "--deflate"], b"");
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(told.err.contains("the server declined permessage-deflate"), "{}", told.err);
+}
+
+#[test]
 fn text_that_is_no_text_is_not_sent() {
     let told = connect(&[&speaking(echo)], b"good\n\xff\n");
     assert_eq!((told.code, told.text()), (1, "good\n"), "{}", told.err);

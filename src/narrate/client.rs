@@ -1,6 +1,6 @@
 //! What a WebSocket client says when it does not come to a connection, and when one ends.
 
-use super::text::safe;
+use super::text::{safe, span};
 use std::time::Duration;
 
 /// An answer that is not 101, as a sentence with the next thing to do. `location` is where the server points to, and
@@ -78,6 +78,26 @@ pub fn closed(code: u16, name: &str, reason: &str, by_peer: bool) -> String {
     }
 }
 
+/// What was offered and not taken up, in one line.
+pub fn declined(deflate: bool, subprotocol: bool) -> Option<String> {
+    let mut parts = Vec::new();
+    if deflate {
+        parts.push("permessage-deflate (messages go uncompressed)");
+    }
+    if subprotocol {
+        parts.push("every subprotocol that was offered");
+    }
+    (!parts.is_empty()).then(|| format!("the server declined {}", parts.join(" and ")))
+}
+
+/// A Pong came, so long after its Ping where there was one.
+pub fn pong(after: Option<Duration>) -> String {
+    match after {
+        Some(after) => format!("a Pong came {} after its Ping", span(after)),
+        None => "a Pong came that no Ping of ours asked for".to_owned(),
+    }
+}
+
 /// What waiting in vain was for, and what to do.
 pub fn waited(what: Waited, after: Duration) -> String {
     match what {
@@ -126,6 +146,16 @@ mod tests {
         }
         assert!(not_switched(302, "", Some("wss://x/\u{1b}[2J"), None).contains("wss://x/\\u{1b}"));
         assert!(not_switched(426, "", None, Some("8, 7")).contains("version 8, 7"));
+    }
+
+    #[test]
+    fn an_offer_is_told_where_it_was_declined() {
+        assert_eq!(declined(false, false), None);
+        assert_eq!(
+            declined(true, true).unwrap(),
+            "the server declined permessage-deflate (messages go uncompressed) and every subprotocol that was offered"
+        );
+        assert_eq!(pong(Some(Duration::from_nanos(715_916))), "a Pong came 715.916 us after its Ping");
     }
 
     #[test]

@@ -42,6 +42,20 @@ pub fn websocket_ended(refused: Option<&str>, closed: Option<(u16, bool)>) -> St
     }
 }
 
+/// Why messages did not come back: the server closed with 1009 (RFC 6455 s7.4.1), for it takes so many octets at most.
+pub fn too_big(limit: u64) -> String {
+    format!(
+        "the server closed with 1009 (Message Too Big): it takes messages of at most {limit} octets; see --size"
+    )
+}
+
+/// Compression was agreed on, and no message was long enough for it.
+pub fn too_short_to_compress(from: usize) -> String {
+    format!(
+        "permessage-deflate was agreed on, but messages of fewer than {from} octets are sent as they are: see --size"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

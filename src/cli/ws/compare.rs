@@ -41,7 +41,7 @@ pub(crate) struct CompareArgs {
     /// Time between two events
     #[arg(long, default_value = "100ms", value_name = "TIME", value_parser = duration, help_heading = "Experiment")]
     every: Duration,
-    /// Time between two questions of the client that polls
+    /// The client that polls asks once in each such time, at a moment that the seed draws
     #[arg(long, default_value = "50ms", value_name = "TIME", value_parser = duration, help_heading = "Experiment")]
     poll_every: Duration,
     #[command(flatten)]

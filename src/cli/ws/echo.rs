@@ -9,8 +9,8 @@ use crate::live::echo::Messages;
 use crate::live::echo::ws::{Heard, Wrong, WsEcho};
 use crate::live::setup::Finished;
 use crate::model::Side;
-use crate::narrate::websocket_ended;
-use crate::stack::l7_application::ws::{CloseCode, Kind, MAX_CONTROL};
+use crate::narrate::{too_big, too_short_to_compress, websocket_ended};
+use crate::stack::l7_application::ws::{CloseCode, Kind, MAX_CONTROL, Setup};
 use clap::Args;
 use std::time::Duration;
 
@@ -160,10 +160,17 @@ fn experiment(args: &WsEchoArgs, seed: u64) -> Result<WsEcho, Usage> {
 /// other side did what the RFC wants of it.
 fn answer(experiment: &WsEcho, finished: &Finished) -> anyhow::Result<Answer> {
     let [client, _] = experiment.heard();
-    let Heard { refused, closed, .. } = client;
+    let Heard { refused, closed, deflate, .. } = client;
+    let Setup { limits, deflate_from, .. } = Setup::default();
+    if deflate && experiment.messages.list.iter().all(|message| message.len() < deflate_from) {
+        note(&too_short_to_compress(deflate_from))?;
+    }
     match experiment.wrong {
         None => {
             let answer = run::echoed(finished, experiment.messages.list.len(), false)?;
+            if answer == Answer::No && matches!(closed, Some((CloseCode::TOO_BIG, _))) {
+                note(&too_big(limits.message))?;
+            }
             if answer != Answer::Yes || matches!(closed, Some((_, true))) {
                 return Ok(answer);
             }

@@ -50,9 +50,9 @@ pub struct Push {
     pub count: u32,
     /// Time between two of them.
     pub every: Duration,
-    /// Time between two questions of a client that polls.
+    /// A client that polls asks once in each such time, at a drawn moment of it.
     pub poll_every: Duration,
-    /// Masks and the key derive from it.
+    /// Masks, the key and the moments of polling derive from it.
     pub seed: u64,
     /// What the two programs noted.
     pub notes: Arc<Mutex<Notes>>,

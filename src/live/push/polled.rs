@@ -2,12 +2,15 @@
 
 use super::{Push, Way};
 use crate::live::calls::{CallError, Program, Traced};
-use crate::model::Side;
+use crate::model::{Side, Time};
 use crate::stack::l7_application::http1::{
     BodyDecoder, Fault, Framing, Head, HeadDecoder, Limits, RequestHead, ResponseHead,
 };
 use bytes::Bytes;
+use rand_chacha::ChaCha12Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 /// Room of each `recv()`.
 const ROOM: usize = 16 << 10;
@@ -73,13 +76,43 @@ fn lines(body: &[u8]) -> usize {
     body.split(|&octet| octet == b'\n').filter(|line| !line.is_empty()).count()
 }
 
+/// When a client that polls asks: once in each period, at a moment that the run's seed draws.
+struct Moments {
+    drawn: ChaCha12Rng,
+    period: Duration,
+    /// When the next period begins.
+    begins: Time,
+}
+
+impl Moments {
+    fn new(seed: u64, period: Duration, begins: Time) -> Moments {
+        Moments { drawn: ChaCha12Rng::seed_from_u64(seed), period, begins }
+    }
+
+    /// The next moment. Periods that passed meanwhile are not made up for.
+    fn next(&mut self, now: Time) -> Time {
+        while self.begins + self.period <= now {
+            self.begins = self.begins + self.period;
+        }
+        let at = self.begins + self.period.mul_f64(f64::from(self.drawn.next_u32()) / f64::from(u32::MAX));
+        self.begins = self.begins + self.period;
+        at
+    }
+}
+
 impl Push {
     /// The client: asks, and asks again, until it has every event.
+    ///
+    /// A client that polls asks at a drawn moment of each period: the events come at even times, and a client in step
+    /// with them would measure where the two began, not how long polling makes an event wait.
     pub(super) fn ask(&self, program: &Program, socket: &Traced, to: SocketAddr) -> Result<(), CallError> {
         let mut reader = Reader::new(socket);
         let (mut sent, mut heard) = (0, 0);
+        let mut moments = Moments::new(self.seed, self.poll_every, program.emitter.now());
         while heard < self.count as usize {
-            let asked = program.emitter.now();
+            if self.way == Way::Polling {
+                Push::sleep_until(program, moments.next(program.emitter.now()));
+            }
             let mut request = RequestHead::new("GET", TARGET);
             request.fields.push("Host", to.to_string());
             let mut octets = Vec::new();
@@ -96,9 +129,6 @@ impl Push {
                 notes.empty += u32::from(came == 0);
                 notes.heard.extend(std::iter::repeat_n(now, came));
                 notes.octets = [sent, reader.octets];
-            }
-            if self.way == Way::Polling && heard < self.count as usize {
-                Push::sleep_until(program, asked + self.poll_every);
             }
         }
         Ok(())
@@ -138,4 +168,30 @@ fn answer(events: &[u8]) -> Vec<u8> {
     head.encode(&mut octets);
     octets.extend_from_slice(events);
     octets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_period_has_one_question_at_any_of_its_moments() {
+        let period = Duration::from_millis(50);
+        let mut moments = Moments::new(7, period, Time::ZERO);
+        let mut now = Time::ZERO;
+        let mut late = Vec::new();
+        for n in 0..1000 {
+            let begins = Time::ZERO + period * n;
+            now = moments.next(now);
+            assert!(now >= begins && now <= begins + period, "question {n} at {now:?}");
+            late.push(now.since(begins));
+        }
+        late.sort_unstable();
+        // An event at the beginning of a period waits half of one at the median.
+        let median = late[500];
+        assert!(median > period * 2 / 5 && median < period * 3 / 5, "{median:?}");
+        // After a long answer it does not ask for what it missed.
+        let after = Time::ZERO + period * 2000;
+        assert!(moments.next(after) >= after);
+    }
 }

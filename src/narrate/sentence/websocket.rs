@@ -281,6 +281,8 @@ fn closing(draft: &mut Draft<'_>, seen: &WebSocket, close: &Close) -> String {
         )
     } else if close.answers {
         ("7.1.1", "both sides have said Close; it is for the server to end TCP first")
+    } else if matches!(close.code, Some(1002 | 1007 | 1009)) {
+        ("7.1.7", "a code of who gives the connection up: this side need not wait for the other's Close")
     } else {
         ("5.5.1", "the closing handshake begins: this side sends no more, and the other has to say Close too")
     };
@@ -306,9 +308,18 @@ fn closing(draft: &mut Draft<'_>, seen: &WebSocket, close: &Close) -> String {
 }
 
 fn fault(draft: &mut Draft<'_>, broken: &Broken, close_code: u16, frame: Option<&Frame>) -> String {
-    let blame = format!("the {}'s fault; close code {close_code} says so", broken.blame.name());
+    let blame = match close_code {
+        1008 | 1009 => format!("a limit of the other side's own; close code {close_code} says so"),
+        _ => format!("the {}'s fault; close code {close_code} says so", broken.blame.name()),
+    };
     draft.meaning(Some(broken.cite), blame);
-    draft.meaning(None, "nothing that this side sends after it is read: frames can't be told apart any more");
+    // Only a length that cannot be leaves open where the next frame begins.
+    let edges = match frame {
+        Some(frame) if frame.payload_length >> 63 == 1 => ", nor can it be told where the next frame begins",
+        _ => "",
+    };
+    let text = format!("the connection is failed: nothing that this side sends after it is read{edges}");
+    draft.meaning(rfc("7.1.7"), text);
     let rule = safe(&broken.rule, draft.glyphs.ascii);
     match frame {
         Some(frame) => format!("{}: {rule}", header_words(frame)),

@@ -69,6 +69,7 @@ pub(crate) fn run(args: &WsConnectArgs) -> anyhow::Result<Answer> {
         typing: false,
         stopping: false,
         closed_with: None,
+        failed_with: None,
         told: false,
         unsent: false,
         answer: Answer::No,
@@ -156,6 +157,8 @@ struct Talk<'a> {
     stopping: bool,
     /// The code of our Close, where we said it first.
     closed_with: Option<CloseCode>,
+    /// The code with which a fault of the server's was answered; its own Close is read no more.
+    failed_with: Option<CloseCode>,
     /// Why it failed has been said.
     told: bool,
     /// Not everything was sent that should have been.
@@ -309,7 +312,14 @@ impl Talk<'_> {
             Event::Response(head, _) => self.response = Some(head),
             // Told when everything is over.
             Event::Close(_) => {}
-            Event::Opened(_) => self.opened()?,
+            Event::Opened(agreed) => {
+                let deflate = self.args.deflate && agreed.deflate.is_none();
+                let subprotocol = !self.args.subprotocol.is_empty() && agreed.subprotocol.is_none();
+                if let Some(text) = client::declined(deflate, subprotocol) {
+                    self.screen.remark(&text)?;
+                }
+                self.opened()?;
+            }
             Event::Refused(refusal) => self.refused(&refusal)?,
             Event::Message(kind, payload) => {
                 if self.args.echo {
@@ -323,11 +333,15 @@ impl Talk<'_> {
             }
             Event::Pong(_, after) => {
                 if self.typing && self.args.verbose == 0 {
-                    let rtt = after.map_or_else(String::new, |after| format!(" {after:?} after its Ping"));
-                    self.screen.remark(&format!("a Pong came{rtt}"))?;
+                    self.screen.remark(&client::pong(after))?;
                 }
             }
-            Event::Fault(fault) => self.screen.complain(&fault.to_string())?,
+            Event::Fault(fault) => {
+                let code = fault.rule.close_code();
+                self.failed_with = Some(code);
+                let next = if code == CloseCode::TOO_BIG { "; --max-message lets more in" } else { "" };
+                self.screen.complain(&format!("{fault}{next}"))?;
+            }
             Event::TimedOut(what) => {
                 self.told |= what == Waiting::Handshake;
                 let what = match what {
@@ -394,7 +408,10 @@ impl Talk<'_> {
             let how = self.failure.take().map(|error| error.to_string());
             return Ok(self.screen.complain(&client::no_answer(how.as_deref()))?);
         }
-        let mut text = client::closed(code.0, code.name(), reason, self.closed_with.is_none());
+        // After a fault the server's Close is not read (RFC 6455 s7.1.7): ours alone is known.
+        let code = self.failed_with.unwrap_or(code);
+        let by_peer = self.closed_with.is_none() && self.failed_with.is_none();
+        let mut text = client::closed(code.0, code.name(), reason, by_peer);
         if let Some(error) = self.failure.take().filter(|_| !clean) {
             text = format!("{text}: {error}");
         }

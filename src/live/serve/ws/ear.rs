@@ -102,6 +102,10 @@ pub(super) struct Ear<'a> {
 impl Listener for Ear<'_> {
     fn message(&mut self, message: Message<'_>, reply: &mut Reply<'_>) {
         self.messages += 1;
+        // What follows in the same read is for nobody: our Close is its answer.
+        if self.unsupported {
+            return;
+        }
         let payload = message.payload();
         match (self.mode, &mut self.name) {
             (Some(Mode::Echo), _) => {

@@ -20,6 +20,7 @@ use crate::stack::l7_application::ws::{Endpoint, Kind, Progress, Sender, Setup};
 use farewell::Farewell;
 use serde_json::json;
 use std::io;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
@@ -143,9 +144,9 @@ impl Room {
         let (taken, asked) = match head.feed(&self.buffer[..got]) {
             Ok((_, None)) => return Ok(()),
             Ok((taken, Some(request))) => {
-                let near = || is_near(&client.stream);
+                let ends = || ends(&client.stream);
                 let deflate = self.options.deflate && self.deflating < self.options.deflate_most;
-                let asked = self.web.answer(&request, near, deflate);
+                let asked = self.web.answer(&request, ends, deflate);
                 let watched = web::mailbox(&request).filter(|&id| self.boxes.is_open(id)).map(Watched::new);
                 (taken, (asked, watched.map(|watched| (watched, head.octets().to_vec()))))
             }
@@ -169,6 +170,9 @@ impl Room {
             Asked::Watch(head) => {
                 answer(&head);
                 self.open(client, Agreed::default(), true);
+                if matches!(&client.phase, Phase::Open(open) if open.watches.is_none()) {
+                    self.say_farewell(client, Farewell::Watched, watch)?;
+                }
             }
             Asked::Open(head, agreed) => {
                 answer(&head);
@@ -233,6 +237,8 @@ impl Room {
         let Phase::Open(open) = &mut client.phase else { return Ok(()) };
         let octets = &mut self.buffer[at.clone()];
         let mut unsupported = false;
+        // Who was told Close has no say any more, however much it sends before it answers.
+        let heard = open.watches.is_none() && !open.endpoint.dialogue().said_close(Side::Server);
         let result = if self.options.mode == Mode::Echo && open.watched.is_none() && open.watches.is_none() {
             let read = (!W::ON).then_some(octets.as_ptr_range());
             let mut echo = Echo { read, large: &mut self.large, messages: 0 };
@@ -241,7 +247,7 @@ impl Room {
             result
         } else {
             let mut ear = Ear {
-                mode: open.watches.is_none().then_some(self.options.mode),
+                mode: heard.then_some(self.options.mode),
                 log: &mut self.log,
                 chat: &mut self.chat,
                 name: &mut open.name,
@@ -427,8 +433,7 @@ impl Service for Room {
     }
 }
 
-/// Whether the peer is this machine itself.
-fn is_near(stream: &Stream) -> bool {
-    let ends = (stream.socket.peer_addr(), stream.socket.local_addr());
-    matches!(ends, (Ok(peer), Ok(local)) if peer.ip() == local.ip())
+/// The peer's address, and ours.
+fn ends(stream: &Stream) -> Option<[SocketAddr; 2]> {
+    Some([stream.socket.peer_addr().ok()?, stream.socket.local_addr().ok()?])
 }

@@ -3,6 +3,7 @@
 use super::WsServe;
 use crate::stack::l7_application::http1::{RequestHead, ResponseHead};
 use crate::stack::l7_application::ws::handshake::{Agreed, Answer, DeflateWish, Refusal, ServerPolicy};
+use std::net::{IpAddr, SocketAddr};
 
 /// The subprotocol and the path of a page that watches its own frames.
 pub(super) const FRAMES: (&str, &str) = ("layerlab.frames", "/frames");
@@ -52,8 +53,13 @@ impl Web {
         Web { policy, frames }
     }
 
-    /// The answer to a head. `near`: whether the client is on this machine. `deflate`: compression may be agreed to.
-    pub(super) fn answer(&mut self, head: &RequestHead, near: impl FnOnce() -> bool, deflate: bool) -> Asked {
+    /// The answer to a head. `ends`: the peer's address, and ours. `deflate`: compression may be agreed to.
+    pub(super) fn answer(
+        &mut self,
+        head: &RequestHead,
+        ends: impl FnOnce() -> Option<[SocketAddr; 2]>,
+        deflate: bool,
+    ) -> Asked {
         let upgrade = head.fields.lists("upgrade", "websocket");
         let path = head.path();
         let page = PAGE.iter().find(|(at, ..)| *at == path && !upgrade);
@@ -61,10 +67,22 @@ impl Web {
             return Web::page(page, &head.method);
         }
         let asks = path == FRAMES.1 && head.fields.list("sec-websocket-protocol").any(|p| p == FRAMES.0);
-        let watch = asks && near();
+        let origin = head.fields.all("origin").next();
+        let ends = if asks || origin.is_some() { ends() } else { None };
+        let own = ends.is_some_and(|[_, here]| origin.is_some_and(|origin| is_own(origin, here)));
+        let watch = asks && ends.is_some_and(|[peer, here]| peer.ip() == here.ip());
+        if let (true, Some(origin), false) = (watch, origin, own) {
+            // Frames are shown to our own page, not to any that the same browser has open.
+            let got = String::from_utf8_lossy(origin).into();
+            return Asked::Refused(self.refuse(Refusal::Origin { got }));
+        }
         self.policy.deflate = deflate.then(DeflateWish::default);
         let policy = if watch { &self.frames } else { &self.policy };
-        let Answer { head, result, .. } = policy.answer(head);
+        let Answer { head, result, .. } = if own && policy.origins.is_some() {
+            ServerPolicy { origins: None, ..policy.clone() }.answer(head)
+        } else {
+            policy.answer(head)
+        };
         match result {
             Ok(_) if watch => Asked::Watch(head),
             Ok(agreed) => Asked::Open(head, agreed),
@@ -93,6 +111,21 @@ impl Web {
         // The answer to HEAD is the head alone (RFC 9110 s9.3.2).
         Asked::Page(head, if method == "HEAD" { "" } else { text })
     }
+}
+
+/// Whether this is the origin of the page that is served here (RFC 6454 s6.2: a scheme's own port is left out). Our
+/// address is the socket's, not the `Host` field's: a name that somebody else points at this machine is not ours.
+fn is_own(origin: &[u8], here: SocketAddr) -> bool {
+    let port = if here.port() == 80 { String::new() } else { format!(":{}", here.port()) };
+    let address = match here.ip().to_canonical() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    };
+    let mut hosts = vec![address.as_str()];
+    if here.ip().to_canonical().is_loopback() {
+        hosts.push("localhost");
+    }
+    hosts.iter().any(|host| format!("http://{host}{port}").as_bytes().eq_ignore_ascii_case(origin))
 }
 
 /// The mailbox that a request names: `/chat?frames=ID`.

@@ -148,6 +148,14 @@ impl Rule {
         }
     }
 
+    /// Whether it is a limit of the receiver's own: nothing was done wrong.
+    pub const fn is_limit(&self) -> bool {
+        matches!(
+            self,
+            Rule::FrameTooLarge { .. } | Rule::MessageTooLarge { .. } | Rule::TooManyFragments { .. }
+        )
+    }
+
     /// The close code that says it (RFC 6455 s7.4.1).
     pub const fn close_code(&self) -> CloseCode {
         match self {
@@ -161,12 +169,21 @@ impl Rule {
 
 /// A broken rule, and the side that broke it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the {} broke {}: {rule}", blame.name(), rule.cite())]
+#[error("{}: {rule}", Fault::what(*blame, rule))]
 pub struct Fault {
     /// Whose frame it was.
     pub blame: Side,
     /// The rule.
     pub rule: Rule,
+}
+
+impl Fault {
+    fn what(blame: Side, rule: &Rule) -> String {
+        if rule.is_limit() {
+            return format!("the {} sent more than the {} takes", blame.name(), blame.other().name());
+        }
+        format!("the {} broke {}", blame.name(), rule.cite())
+    }
 }
 
 /// What the program on top asked for and may not have. Nothing was sent.

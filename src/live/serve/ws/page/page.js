@@ -53,9 +53,10 @@ function watch() {
         frame(told);
       }
     };
-    frames.onclose = () => {
+    frames.onclose = ({ code, reason }) => {
       watched = null;
       at("unseen").hidden = greeted;
+      if (code === 1013) at("unseen").textContent = `No frames are shown: ${reason} (1013). Connect again later.`;
       done({ id: null, path: new URLSearchParams(location.search).get("path") ?? "/" });
     };
   });

@@ -19,6 +19,8 @@ pub(super) enum Farewell {
     Behind,
     #[error("too much is held here")]
     Overloaded,
+    #[error("as many pages watch as may")]
+    Watched,
     #[error("a chat takes text")]
     Unsupported,
 }
@@ -29,7 +31,7 @@ impl Farewell {
             Farewell::Stops | Farewell::Silent => CloseCode::GOING_AWAY,
             Farewell::Behind => CloseCode::POLICY,
             // Registered with IANA after RFC 6455: "Try Again Later".
-            Farewell::Overloaded => CloseCode(1013),
+            Farewell::Overloaded | Farewell::Watched => CloseCode(1013),
             Farewell::Unsupported => CloseCode::UNSUPPORTED,
         }
     }

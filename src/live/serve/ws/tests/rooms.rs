@@ -97,3 +97,23 @@ fn a_chat_tells_who_comes_speaks_and_goes() {
     assert_eq!(text(&mut anna), "* leave guest2");
     server.stop();
 }
+
+#[test]
+fn who_was_told_close_has_no_say_any_more() {
+    let server = start(WsServe { mode: Mode::Chat, ..options() });
+    let mut anna = server.connect("/");
+    assert_eq!(text(&mut anna), "* join guest1");
+    let mut bob = server.connect("/");
+    assert_eq!(text(&mut anna), "* join guest2");
+    // In the same read as the message that is refused, and after it.
+    bob.write(Message::binary(b"\0".as_slice())).unwrap();
+    bob.write(Message::text("in the same read")).unwrap();
+    bob.flush().unwrap();
+    thread::sleep(Duration::from_millis(100));
+    bob.send(Message::text("later")).unwrap();
+    thread::sleep(Duration::from_millis(100));
+    assert_eq!(text(&mut bob), "* join guest2");
+    assert_eq!(closed(&mut bob), (1003, "a chat takes text".into()));
+    assert_eq!(text(&mut anna), "* leave guest2");
+    server.stop();
+}

@@ -173,3 +173,44 @@ fn a_watcher_that_sleeps_costs_no_more_than_its_mailbox() {
     assert!(summary.unshown > 0 && missed <= summary.unshown, "{summary:?}");
     assert_eq!(shown + summary.unshown, 80_002);
 }
+
+#[test]
+fn one_page_too_many_is_told_so() {
+    let server = start(options());
+    let frames =
+        || server.try_connect(server.request("/frames").with_sub_protocol("layerlab.frames")).unwrap();
+    let mut watching: Vec<_> = (0..16).map(|_| frames()).collect();
+    assert!(watching.iter_mut().all(|page| page.read().unwrap().to_text().unwrap().contains("\"id\"")));
+    assert_eq!(closed(&mut frames()), (1013, "as many pages watch as may".into()));
+    // Who goes makes room.
+    let mut gone = watching.pop().unwrap();
+    gone.close(None).unwrap();
+    while gone.read().is_ok() {}
+    assert!(frames().read().unwrap().to_text().unwrap().contains("\"id\""));
+    server.stop();
+}
+
+#[test]
+fn the_servers_own_page_is_always_let_in_and_it_alone_is_shown_frames() {
+    for origins in [None, Some(vec!["http://good.example".to_owned()])] {
+        let others = origins.is_none();
+        let server = start(WsServe { origins, ..options() });
+        let port = server.at.port();
+        let talks =
+            |origin: &str| server.try_connect(server.request("/").with_header("Origin", origin)).map(drop);
+        let watches = |origin: &str| {
+            let request = server.request("/frames").with_sub_protocol("layerlab.frames");
+            server.try_connect(request.with_header("Origin", origin)).map(drop)
+        };
+        for own in [format!("http://127.0.0.1:{port}"), format!("http://LOCALHOST:{port}")] {
+            assert_eq!((talks(&own), watches(&own)), (Ok(()), Ok(())), "{own}");
+        }
+        assert_eq!(talks("http://good.example"), Ok(()));
+        // A page of another server on this machine, and a name that somebody points here.
+        for other in ["http://127.0.0.1:1".to_owned(), format!("http://evil.example:{port}"), "null".into()] {
+            assert_eq!(talks(&other), if others { Ok(()) } else { Err(403) }, "{other}");
+            assert_eq!(watches(&other), Err(403), "{other}");
+        }
+        server.stop();
+    }
+}

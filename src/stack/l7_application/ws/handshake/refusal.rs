@@ -3,6 +3,11 @@
 use crate::model::{Cite, Side};
 use crate::stack::l7_application::http1;
 
+/// A value in quotation marks, or that there is none.
+fn words(got: Option<&str>) -> String {
+    got.map_or_else(|| "none".to_owned(), |got| format!("{got:?}"))
+}
+
 /// Why a handshake failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum Refusal {
@@ -28,25 +33,25 @@ pub enum Refusal {
         got: usize,
     },
     /// `Upgrade` does not name `websocket`.
-    #[error("expected \"Upgrade: websocket\", got {got:?}")]
+    #[error("expected \"Upgrade: websocket\", got {}", words(got.as_deref()))]
     Upgrade {
         /// The field's first value; `None` where there is none.
         got: Option<String>,
     },
     /// `Connection` does not name `upgrade`.
-    #[error("expected \"Connection: Upgrade\", got {got:?}")]
+    #[error("expected \"Connection: Upgrade\", got {}", words(got.as_deref()))]
     Connection {
         /// The field's first value; `None` where there is none.
         got: Option<String>,
     },
     /// The key is not the base64 of 16 octets, or there is not exactly one.
-    #[error("expected one Sec-WebSocket-Key, base64 of 16 octets, got {got:?}")]
+    #[error("expected one Sec-WebSocket-Key, base64 of 16 octets, got {}", words(got.as_deref()))]
     Key {
         /// The field's first value; `None` where there is none.
         got: Option<String>,
     },
     /// Another version than 13.
-    #[error("expected Sec-WebSocket-Version 13, got {got:?}")]
+    #[error("expected Sec-WebSocket-Version 13, got {}", words(got.as_deref()))]
     Version {
         /// The field's first value; `None` where there is none.
         got: Option<String>,
@@ -87,7 +92,7 @@ pub enum Refusal {
         reason: String,
     },
     /// The answer says 101, but not that it switches to WebSocket.
-    #[error("expected {expected:?} in the answer, got {got:?}")]
+    #[error("expected {expected:?} in the answer, got {}", words(got.as_deref()))]
     NotSwitched {
         /// What was expected.
         expected: &'static str,
@@ -95,7 +100,7 @@ pub enum Refusal {
         got: Option<String>,
     },
     /// The answer to the key is wrong.
-    #[error("expected Sec-WebSocket-Accept {expected:?}, got {got:?}")]
+    #[error("expected Sec-WebSocket-Accept {expected:?}, got {}", words(got.as_deref()))]
     Accept {
         /// What the key asks for.
         expected: String,
@@ -164,5 +169,18 @@ impl Refusal {
             Refusal::Path { .. } => 404,
             _ => 400,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_that_is_missing_is_called_none() {
+        let wrong = Refusal::Upgrade { got: Some("h2c".into()) };
+        assert_eq!(wrong.to_string(), "expected \"Upgrade: websocket\", got \"h2c\"");
+        let missing = Refusal::NotSwitched { expected: "Upgrade: websocket", got: None };
+        assert_eq!(missing.to_string(), "expected \"Upgrade: websocket\" in the answer, got none");
     }
 }
