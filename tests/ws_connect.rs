@@ -276,6 +276,10 @@ fn a_limit_of_our_own_is_told_as_ours_and_with_our_code() {
     assert!(limit.contains("the server sent more than the client takes: a frame of 5 octets"), "{limit}");
     assert!(limit.contains("--max-message") && !limit.contains("broke"), "{limit}");
     assert_eq!(closed, "layerlab: closed with 1009 (Message Too Big)");
+    let told = connect(&[&speaking(echo), "--max-message", "3", "-vv"], b"hello\n");
+    let words = told.err.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("this side need not wait for the other's Close [RFC 6455 s7.1.7]"), "{words}");
+    assert!(!words.contains("has to say Close too") && !words.contains("1006"), "{words}");
 }
 
 #[test]

@@ -92,10 +92,10 @@ impl Moments {
     /// The next moment. Periods that passed meanwhile are not made up for.
     fn next(&mut self, now: Time) -> Time {
         while self.begins + self.period <= now {
-            self.begins = self.begins + self.period;
+            self.begins += self.period;
         }
         let at = self.begins + self.period.mul_f64(f64::from(self.drawn.next_u32()) / f64::from(u32::MAX));
-        self.begins = self.begins + self.period;
+        self.begins += self.period;
         at
     }
 }
