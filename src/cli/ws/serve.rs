@@ -33,7 +33,7 @@ pub(crate) struct WsServeArgs {
     /// Octets that a reader may fall behind with --broadcast and --chat; then it gets Close 1008
     #[arg(long, value_name = "N", default_value_t = 4 << 20, help_heading = "Messages", value_parser = clap::value_parser!(u32).range(1024..))]
     lag: u32,
-    /// Let pages of this origin connect, such as http://localhost:7000 (may be repeated) [default: all]
+    /// Let pages of this origin connect, such as http://example.org (may be repeated), besides our own page [default: all]
     #[arg(long, value_name = "URL", help_heading = "Handshake")]
     origin: Vec<String>,
     /// Agree to this subprotocol (may be repeated)
@@ -42,10 +42,10 @@ pub(crate) struct WsServeArgs {
     /// Agree to permessage-deflate (RFC 7692), at most 256 connections at once
     #[arg(long, help_heading = "Handshake")]
     deflate: bool,
-    /// Send a Ping into a silence this long; after as long again, give the peer up
+    /// Send a Ping into a silence this long; after as long again, give the peer up [default: off]
     #[arg(long, value_name = "TIME", value_parser = waiting, help_heading = "Connections")]
     ping_every: Option<Duration>,
-    /// Close a connection that is silent this long, with 1001
+    /// Close a connection that is silent this long, with 1001 [default: off]
     #[arg(long, value_name = "TIME", value_parser = waiting, help_heading = "Connections")]
     idle: Option<Duration>,
     /// Connections open at the same time, at most
