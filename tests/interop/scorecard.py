@@ -13,7 +13,7 @@ RUNS = {
     "loss-in-pieces": "--messages 30 --every 10ms --size 4000 --loss 5% --delay 10ms --seed 7",
     "loss-of-copies": "--lanes tcp --messages 120 --every 2ms --size 200 --loss 15% --delay 8ms --wait 60s --seed 8",
 }
-FIELDS = """frame.time_epoch frame.len eth.src tcp.seq tcp.len udp.payload ip.id ip.frag_offset
+FIELDS = """frame.time_epoch frame.len eth.src tcp.seq tcp.len tcp.flags.fin udp.payload ip.id ip.frag_offset
 tcp.analysis.retransmission tcp.analysis.out_of_order tcp.stream""".split()
 CLIENT, SERVER = "02:00:00:00:00:0a", "02:00:00:00:00:0b"
 
@@ -58,8 +58,9 @@ def needless(sent, came, again):
     count = 0
     for row in again:
         earlier = [r for r in sent if r["at"] < row["at"] and (r["tcp.seq"], r["ip.id"]) in there]
-        # A pure ACK stands at the next number and carries nothing.
-        had = {octet for r in earlier if int(r["tcp.len"]) or r["tcp.seq"] == "0" for octet in octets(r)}
+        # A pure ACK stands at the next number and carries nothing. SYN and FIN take a number each (RFC 9293 s3.4).
+        counts = lambda r: int(r["tcp.len"]) or r["tcp.seq"] == "0" or r["tcp.flags.fin"] in ("1", "True")
+        had = {octet for r in earlier if counts(r) for octet in octets(r)}
         count += had.issuperset(octets(row))
     return count
 
