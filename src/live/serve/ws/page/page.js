@@ -44,6 +44,7 @@ function watch() {
       const told = JSON.parse(data);
       if (told.id) {
         greeted = true;
+        at("unseen").hidden = true;
         done(told);
       } else if (told.missed) {
         at("missed").textContent = `(${told.missed} more came too fast to be shown)`;
