@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!   cli      what was typed, what it means, one file a subcommand
+//!   lab      the course: lab files, what they check, and how a student goes through one
 //!    |
 //!   live     event loop, sockets, experiments, the pump (hosts <-> wire)
 //!    |
@@ -26,6 +27,7 @@ pub mod cli;
 pub mod dissect;
 #[cfg(feature = "os")]
 pub mod host;
+pub mod lab;
 #[cfg(feature = "os")]
 pub mod live;
 pub mod model;

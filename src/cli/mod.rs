@@ -7,6 +7,7 @@ mod doctor;
 mod exit;
 mod impair;
 mod keys;
+mod lab;
 mod layers;
 mod listeners;
 mod loss;
@@ -50,6 +51,7 @@ pub fn main() -> ExitCode {
         Command::Loss(args) => loss::run(&args),
         Command::Dissect(args) => dissect::run(&args),
         Command::Why(args) => why::run(&args),
+        Command::Lab(command) => lab::lab(&command),
         Command::Layers(args) => layers::layers(&args),
         Command::Explain(args) => layers::explain(&args),
         Command::Doctor(args) => doctor::run(&args),

@@ -27,6 +27,7 @@ pub mod loss;
 mod memory;
 mod programs;
 pub mod push;
+pub mod quiz;
 mod sentence;
 mod style;
 mod text;

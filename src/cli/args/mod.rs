@@ -1,5 +1,6 @@
 //! What was typed. What it means is worked out in [`super::plan`].
 
+use super::lab::LabCommand;
 use super::queue::QueueCommand;
 use super::wire::WireCommand;
 use super::ws::WsCommand;
@@ -63,6 +64,9 @@ pub(crate) enum Command {
         wire's own number. A run has the same as --why."
     )]
     Why(WhyArgs),
+    /// The course: labs that run; predict, observe, explain, and every claim is checked
+    #[command(subcommand)]
+    Lab(LabCommand),
     /// The two layer models side by side: what sits where, and where they don't fit
     Layers(LayersArgs),
     /// What a term means, at which layer, and what it is often confused with

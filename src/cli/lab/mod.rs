@@ -1,0 +1,60 @@
+//! `layerlab lab ...`: the course.
+
+mod args;
+mod check;
+mod play;
+mod show;
+
+use super::exit::{Answer, Cannot, Usage};
+use crate::lab::run::{RunError, Runner};
+use crate::lab::student::Student;
+use crate::lab::{Lab, shelf};
+use anyhow::Context;
+pub(crate) use args::LabCommand;
+use args::PlaceOfLab;
+use std::fs;
+
+/// `layerlab lab`.
+pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
+    match command {
+        LabCommand::List(args) => show::list(args),
+        LabCommand::Show(args) => show::show(args),
+        LabCommand::Run(args) => play::run(args),
+        LabCommand::Check(args) => check::run(args),
+    }
+}
+
+/// The lab that is meant: a number of the course, or a file.
+fn open(which: &str) -> anyhow::Result<(Lab, String)> {
+    let carried = which.parse::<u32>().ok().map(|number| {
+        let begin = format!("labs/{number:02}-");
+        shelf::LABS.iter().find(|(file, _)| file.starts_with(&begin)).ok_or_else(|| {
+            Usage(format!("there is no lab {number}: `layerlab lab list` names those that there are"))
+        })
+    });
+    let (file, text) = match carried {
+        Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
+        None => {
+            let text = fs::read_to_string(which).with_context(|| format!("the lab {which} cannot be read"))?;
+            (which.to_owned(), text)
+        }
+    };
+    let lab = Lab::parse(&file, &text).map_err(|error| Usage(error.to_string()))?;
+    Ok((lab, text))
+}
+
+fn runner(place: &PlaceOfLab, student: Option<&Student>) -> anyhow::Result<Runner> {
+    Ok(Runner {
+        program: std::env::current_exe().context("layerlab does not find itself")?,
+        backend: place.backend.clone(),
+        seed: place.seed.or_else(|| student.map(Student::seed)),
+    })
+}
+
+/// What a command that did not run means for who typed `lab`.
+fn cannot(error: RunError) -> anyhow::Error {
+    match error {
+        RunError::MachineCannot { said } => Cannot(said).into(),
+        error => error.into(),
+    }
+}

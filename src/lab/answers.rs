@@ -1,0 +1,56 @@
+//! What is kept of going through a lab, as JSON: for the student, the teacher and `layerlab lab grade`.
+
+use super::check::{Checked, Verdict};
+use super::quiz::Answered;
+use super::session::Session;
+use serde_json::{Value, json};
+
+/// The version of this form; it grows when a key changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// The answers file.
+#[must_use]
+pub fn json(session: &Session<'_>) -> Value {
+    let run = &session.record().run;
+    json!({
+        "schema": SCHEMA,
+        "kind": "lab",
+        "lab": session.lab.number,
+        "title": session.lab.title,
+        "version": env!("CARGO_PKG_VERSION"),
+        "student": session.student.as_ref().map(|student| &student.id),
+        "seed": run["seed"],
+        "system": run["system"],
+        "backend": run["backend"],
+        "captured": session.record().captured,
+        "predictions": session.answered.iter().map(prediction).collect::<Vec<_>>(),
+        "checks": session.checked.iter().map(fact).collect::<Vec<_>>(),
+        "pass": session.passed(),
+    })
+}
+
+fn prediction(answered: &Answered) -> Value {
+    json!({
+        "id": answered.id,
+        "ask": answered.ask,
+        "predicted": answered.predicted,
+        "observed": answered.observed,
+        "right": answered.right,
+        "frames": answered.frames,
+    })
+}
+
+fn fact(checked: &Checked) -> Value {
+    json!({
+        "id": checked.id,
+        "words": checked.words,
+        "expected": checked.expected,
+        "seen": checked.seen,
+        "frames": checked.frames,
+        "verdict": match checked.verdict {
+            Verdict::Holds => "holds",
+            Verdict::Fails => "fails",
+            Verdict::NotInCapture => "not in a capture",
+        },
+    })
+}

@@ -1,0 +1,95 @@
+//! What can be wrong with a lab's file: where, what, and what to write instead.
+
+use super::expression::ExpressionError;
+
+/// A lab's file that cannot be understood.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct LabError {
+    /// The file, as it was named.
+    pub file: String,
+    /// The line, 1 the first.
+    pub line: usize,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+/// What is wrong with a lab's file, and the remedy.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// No block ```` ```lab ````.
+    #[error("no lab block: begin with ```lab and the lines number:, module:, minutes:, layers:, needs:, then ```")]
+    NoFront,
+    /// A second one.
+    #[error("a second lab block: a file is one lab")]
+    SecondFront,
+    /// No heading.
+    #[error("no title: write a line `# ` and the lab's title")]
+    NoTitle,
+    /// A line of the front matter is missing.
+    #[error("the lab block has no {0}: add a line `{0}: ...`")]
+    Missing(&'static str),
+    /// A line that is no `key: value`.
+    #[error("{found:?} is no line of this block: write {expected}")]
+    Line {
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// A value that does not fit its key.
+    #[error("{key} cannot be {found:?}: write {expected}")]
+    Value {
+        /// The key.
+        key: &'static str,
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// The block does not end.
+    #[error("this block does not end: close it with a line ```")]
+    Open,
+    /// A block without anything in it.
+    #[error("this {0} block is empty: write something in it, or take it away")]
+    Empty(&'static str),
+    /// A command that is not layerlab's own.
+    #[error("a lab runs layerlab's own commands alone: begin the line with `layerlab `")]
+    Command,
+    /// A quotation mark without its partner.
+    #[error("a quotation mark {0} has no partner: close it")]
+    Quote(char),
+    /// A check, a change or a prediction with no run to be about.
+    #[error("this {0} block has no run to be about: write a ```run block {1} it")]
+    NoRun(&'static str, &'static str),
+    /// An expression.
+    #[error("in {text:?}, column {}: {error}", .error.column)]
+    Expression {
+        /// The expression.
+        text: String,
+        /// What is wrong with it.
+        error: ExpressionError,
+    },
+    /// A name that stands for nothing.
+    #[error("{name} is not known here: write `let {name} = ...` above, or put the field into count(), first() or another function")]
+    Unknown {
+        /// The name.
+        name: String,
+    },
+    /// The same name twice.
+    #[error("{0} is there twice: names of facts, predictions and lets are used once in a lab")]
+    Twice(String),
+    /// A let that would hide a field.
+    #[error("{0} is a field's name: give the let another")]
+    Hides(String),
+    /// A prediction without a question or an answer.
+    #[error("this prediction has no {0}: add a line `{1}`")]
+    Prediction(&'static str, &'static str),
+    /// A change says that it breaks something which is not there.
+    #[error("no fact {0} is checked after the run: name one that is")]
+    NoFact(String),
+    /// No sources.
+    #[error("no sources: end with a heading `## Sources` and a list, such as `- RFC 9293 s3.5: the handshake`")]
+    NoSources,
+}

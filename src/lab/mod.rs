@@ -1,0 +1,36 @@
+//! Labs: Markdown files that read well on their own, that the program runs, and whose every claim is checked
+//! against what crossed the wire. What a file may say stands in `docs/labs.md`.
+//!
+//! ```text
+//!   parse       a file -> Lab, its expressions read by `expression`
+//!   run         a lab's commands, run by layerlab itself -> Record (its JSON lines)
+//!   filter      a display filter over one JSON line
+//!   facts       what an expression says over a whole Record
+//!   check       facts -> expected, seen, which frames
+//!   quiz        predictions, committed before anything is shown
+//!   session     all of these in the order of the file
+//!   answers     what is kept of a session, as JSON
+//!   student     seed and parameters from a student's name
+//!   shelf       the labs that layerlab carries
+//! ```
+
+pub mod answers;
+pub mod check;
+mod error;
+pub mod expression;
+pub mod facts;
+pub mod filter;
+pub mod parse;
+pub mod quiz;
+mod record;
+pub mod run;
+pub mod session;
+pub mod shelf;
+pub mod student;
+mod value;
+mod words;
+
+pub use error::{LabError, Problem};
+pub use parse::{Lab, Part};
+pub use record::Record;
+pub use value::Value;

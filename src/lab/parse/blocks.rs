@@ -1,0 +1,201 @@
+//! The fenced blocks, each by its own lines.
+
+use super::{Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong};
+use crate::lab::expression::{Expression, parse};
+use crate::lab::words::words;
+
+/// Reads a block that is for the program; `None` for one that is for people.
+pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<What>, Wrong> {
+    Ok(Some(match word {
+        "predict" => What::Predict(predict(rest, piece)?),
+        "run" => {
+            let text = match rest {
+                "" => false,
+                "text" => true,
+                found => {
+                    let expected = "```run, or ```run text for a command that has no --json";
+                    return Err((piece.line, Problem::Line { found: format!("run {found}"), expected }));
+                }
+            };
+            What::Run(run(piece, text)?.0)
+        }
+        "check" => What::Check(check(piece)?),
+        "change" => {
+            let (run, breaks) = run(piece, rest == "text")?;
+            What::Change(Change { run, breaks })
+        }
+        _ => return Ok(None),
+    }))
+}
+
+/// `key: value` of each line that is not empty; what is indented goes on with the line before it.
+fn pairs<'t>(lines: &[(usize, &'t str)], expected: &'static str) -> Result<Vec<(usize, &'t str, String)>, Wrong> {
+    let mut pairs: Vec<(usize, &str, String)> = Vec::new();
+    for (number, line) in lines.iter().copied().filter(|(_, line)| !line.trim().is_empty()) {
+        match (line.starts_with([' ', '\t']), pairs.last_mut()) {
+            (true, Some((_, _, value))) => {
+                value.push(' ');
+                value.push_str(line.trim());
+            }
+            _ => match line.split_once(':') {
+                Some((key, value)) => pairs.push((number, key.trim(), value.trim().to_owned())),
+                None => return Err((number, Problem::Line { found: line.trim().to_owned(), expected })),
+            },
+        }
+    }
+    Ok(pairs)
+}
+
+/// The block `lab`.
+pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> {
+    const KEYS: &str = "number:, module:, minutes:, layers: or needs:";
+    let pairs = pairs(lines, KEYS)?;
+    for (number, key, _) in &pairs {
+        if !["number", "module", "minutes", "layers", "needs"].contains(key) {
+            return Err((*number, Problem::Line { found: (*key).to_owned(), expected: KEYS }));
+        }
+    }
+    let get = |key: &'static str| {
+        let found = pairs.iter().find(|(_, k, value)| *k == key && !value.is_empty());
+        found.map(|(number, _, value)| (*number, value.clone())).ok_or((line, Problem::Missing(key)))
+    };
+    let count = |key: &'static str, expected: &'static str| {
+        let (number, found) = get(key)?;
+        found.parse::<u32>().map_err(|_| (number, Problem::Value { key, found, expected }))
+    };
+    let (needs_line, needs) = get("needs")?;
+    let needs = match &*needs {
+        "private network" => Needs::PrivateNetwork,
+        "nothing" => Needs::Nothing,
+        _ => {
+            let expected = "`private network` or `nothing`";
+            return Err((needs_line, Problem::Value { key: "needs", found: needs, expected }));
+        }
+    };
+    Ok(Lab {
+        file: String::new(),
+        number: count("number", "the lab's number")?,
+        title: String::new(),
+        module: get("module")?.1,
+        minutes: count("minutes", "whole minutes, such as 15")?,
+        layers: get("layers")?.1,
+        needs,
+        sources: Vec::new(),
+        parts: Vec::new(),
+    })
+}
+
+fn expression(line: usize, text: &str) -> Result<Expression, Wrong> {
+    parse(text).map_err(|error| (line, Problem::Expression { text: text.to_owned(), error }))
+}
+
+fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
+    const KEYS: &str = "ask:, answer:, within:, choice WORDS:, or often WORDS:";
+    if id.is_empty() || id.contains(' ') {
+        let expected = "```predict and a name of one word";
+        return Err((piece.line, Problem::Line { found: format!("predict {id}"), expected }));
+    }
+    let (mut ask, mut answer, mut within) = (None, None, 0.0);
+    let (mut choices, mut often) = (Vec::new(), Vec::new());
+    for (line, key, value) in pairs(&piece.lines, KEYS)? {
+        match key.split_once(' ').unwrap_or((key, "")) {
+            ("ask", "") => ask = Some(value),
+            ("answer", "") => answer = Some(expression(line, &value)?),
+            ("within", "") => {
+                let percent = value.strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok());
+                let fits = percent.filter(|percent| (0.0..=100.0).contains(percent));
+                let expected = "a part of what is observed, such as 20%";
+                within = fits.ok_or((line, Problem::Value { key: "within", found: value, expected }))? / 100.0;
+            }
+            ("choice", words) if !words.is_empty() => choices.push((words.to_owned(), expression(line, &value)?)),
+            ("often", words) if !words.is_empty() => often.push((words.to_owned(), value)),
+            _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
+        }
+    }
+    let ask = ask.ok_or((piece.line, Problem::Prediction("question", "ask: ...?")))?;
+    let answer = match (answer, choices.is_empty()) {
+        (Some(expression), _) => Answer::Expression { expression, within },
+        (None, false) => Answer::Choices(choices),
+        (None, true) => return Err((piece.line, Problem::Prediction("answer", "answer: count(...)"))),
+    };
+    Ok(Predict { id: id.to_owned(), ask, answer, often })
+}
+
+/// A command, and behind it lines `vary NAME: ...` and `breaks: ...`.
+fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
+    let mut lines = piece.lines.iter().filter(|(_, line)| !line.trim().is_empty());
+    let Some((number, first)) = lines.next() else { return Err((piece.line, Problem::Empty("run"))) };
+    let mut command = first.trim().to_owned();
+    let mut rest: Vec<(usize, &str)> = Vec::new();
+    for (number, line) in lines {
+        // As a shell does: a backslash at the end goes on in the next line.
+        match command.strip_suffix('\\') {
+            Some(begun) if rest.is_empty() => command = format!("{} {}", begun.trim_end(), line.trim()),
+            _ => rest.push((*number, line)),
+        }
+    }
+    let mut all = words(&command).map_err(|problem| (*number, problem))?;
+    if all.first().is_none_or(|first| first != "layerlab") {
+        return Err((*number, Problem::Command));
+    }
+    all.remove(0);
+    let (mut vary, mut breaks) = (Vec::new(), Vec::new());
+    const KEYS: &str = "one command, then `vary NAME: a | b`, or in a change `breaks: fact, fact`";
+    for (line, key, value) in pairs(&rest, KEYS)? {
+        match key.split_once(' ').unwrap_or((key, "")) {
+            ("vary", name) if !name.is_empty() => {
+                let options: Vec<String> = value.split('|').map(|option| option.trim().to_owned()).collect();
+                if options.len() < 2 || !all.contains(&options[0]) {
+                    let expected = "words of the command with `|` between, the one that stands in it first";
+                    return Err((line, Problem::Value { key: "vary", found: value, expected }));
+                }
+                vary.push(Vary { name: name.to_owned(), options });
+            }
+            ("breaks", "") => breaks = value.split(',').map(|fact| fact.trim().to_owned()).collect(),
+            _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
+        }
+    }
+    Ok((Run { command, words: all, text, vary }, breaks))
+}
+
+fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
+    const LINES: &str = "`let NAME = EXPRESSION`, `NAME: EXPRESSION`, or `# ...`";
+    let mut statements: Vec<(usize, String, bool, String, String)> = Vec::new();
+    let mut said: Vec<&str> = Vec::new();
+    for (number, line) in piece.lines.iter().copied() {
+        let trimmed = line.trim();
+        if trimmed.is_empty() {
+            continue;
+        }
+        if let Some(comment) = trimmed.strip_prefix('#') {
+            said.push(comment.trim());
+        } else if let (true, Some((_, _, _, _, text))) = (line.starts_with([' ', '\t']), statements.last_mut()) {
+            text.push(' ');
+            text.push_str(trimmed);
+        } else {
+            let of_let = trimmed.strip_prefix("let ").and_then(|rest| rest.split_once('='));
+            let of_fact = trimmed.split_once(':');
+            let (is_let, (name, text)) = match (of_let, of_fact) {
+                (Some(parts), _) => (true, parts),
+                (None, Some(parts)) => (false, parts),
+                (None, None) => {
+                    return Err((number, Problem::Line { found: trimmed.to_owned(), expected: LINES }));
+                }
+            };
+            let name = name.trim();
+            if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+                return Err((number, Problem::Line { found: trimmed.to_owned(), expected: LINES }));
+            }
+            statements.push((number, name.to_owned(), is_let, said.join(" "), text.trim().to_owned()));
+            said.clear();
+        }
+    }
+    if statements.is_empty() {
+        return Err((piece.line, Problem::Empty("check")));
+    }
+    let read = |(line, name, is_let, words, text): (usize, String, bool, String, String)| {
+        let expression = expression(line, &text)?;
+        Ok(Statement { line, name, is_let, words, text, expression })
+    };
+    statements.into_iter().map(read).collect()
+}

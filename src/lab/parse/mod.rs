@@ -1,0 +1,272 @@
+//! A lab's file to a [`Lab`]: Markdown, of which the fenced blocks `lab`, `predict`, `run`, `check` and `change` say
+//! something to the program. What stands in an HTML comment is read too, and never shown.
+
+mod blocks;
+mod names;
+
+use super::error::{LabError, Problem};
+use super::expression::Expression;
+
+/// A lab.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lab {
+    /// The file, as it was named.
+    pub file: String,
+    /// Its number.
+    pub number: u32,
+    /// What its first heading says.
+    pub title: String,
+    /// The part of the course.
+    pub module: String,
+    /// How long it takes.
+    pub minutes: u32,
+    /// At which layers it plays, in OSI's numbers.
+    pub layers: String,
+    /// What it needs of the machine.
+    pub needs: Needs,
+    /// The list under `## Sources`.
+    pub sources: Vec<String>,
+    /// The rest, in the order of the file.
+    pub parts: Vec<Part>,
+}
+
+/// What a lab needs of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// Two private hosts and a wire.
+    PrivateNetwork,
+    /// Nothing but layerlab.
+    Nothing,
+}
+
+/// A piece of a lab.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    /// Where it begins, 1 the first line.
+    pub line: usize,
+    /// Not shown: it stands in a comment.
+    pub hidden: bool,
+    /// What it is.
+    pub what: What,
+}
+
+/// What a piece is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum What {
+    /// Markdown for people.
+    Prose(String),
+    /// A question whose answer is committed before anything is shown.
+    Predict(Predict),
+    /// A command.
+    Run(Run),
+    /// What must be true of the run above.
+    Check(Vec<Statement>),
+    /// Another command in the place of the run above.
+    Change(Change),
+}
+
+/// A question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predict {
+    /// Its name in the lab.
+    pub id: String,
+    /// The question.
+    pub ask: String,
+    /// What the answer is.
+    pub answer: Answer,
+    /// Wrong answers that are often given, and what there is to say to them.
+    pub often: Vec<(String, String)>,
+}
+
+/// Where an answer comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// What an expression gives; right within this part of it, 0 for exactly. Shown in `unit` nanoseconds.
+    Expression {
+        /// The expression.
+        expression: Expression,
+        /// How far off is still right, as a part of the observed.
+        within: f64,
+    },
+    /// The choice whose fact holds.
+    Choices(Vec<(String, Expression)>),
+}
+
+/// A command.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Run {
+    /// As it stands there, with `layerlab`.
+    pub command: String,
+    /// Its words, without `layerlab`.
+    pub words: Vec<String>,
+    /// It writes text for people alone: no `--json`.
+    pub text: bool,
+    /// Words that differ from student to student.
+    pub vary: Vec<Vary>,
+}
+
+/// A word of a command that differs from student to student.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vary {
+    /// What facts call it.
+    pub name: String,
+    /// What it may be; the first stands in the file.
+    pub options: Vec<String>,
+}
+
+/// A line of a check.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statement {
+    /// Where it stands.
+    pub line: usize,
+    /// A let's name, or a fact's.
+    pub name: String,
+    /// A let: nothing is claimed.
+    pub is_let: bool,
+    /// The comment above it: the fact in words, and why it is no stricter.
+    pub words: String,
+    /// As it is written.
+    pub text: String,
+    /// The expression.
+    pub expression: Expression,
+}
+
+/// Another command, and the facts that it breaks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Change {
+    /// The command.
+    pub run: Run,
+    /// Names of facts of the run above; empty where it is a suggestion.
+    pub breaks: Vec<String>,
+}
+
+impl Lab {
+    /// Reads a lab.
+    ///
+    /// # Errors
+    /// The first thing that cannot be understood: file, line, remedy.
+    pub fn parse(file: &str, text: &str) -> Result<Lab, LabError> {
+        let error = |line: usize, problem: Problem| LabError { file: file.to_owned(), line, problem };
+        let mut front: Option<(usize, Vec<(usize, &str)>)> = None;
+        let mut parts = Vec::new();
+        for piece in pieces(text).map_err(|(line, problem)| error(line, problem))? {
+            let what = match piece.fence {
+                None => What::Prose(piece.text()),
+                Some(info) => {
+                    let (word, rest) = info.split_once(' ').unwrap_or((info, ""));
+                    match word {
+                        "lab" if front.is_some() => return Err(error(piece.line, Problem::SecondFront)),
+                        "lab" => {
+                            front = Some((piece.line, piece.lines));
+                            continue;
+                        }
+                        _ => match blocks::block(word, rest.trim(), &piece) {
+                            Ok(Some(what)) => what,
+                            // A block for people.
+                            Ok(None) => What::Prose(format!("```{info}\n{}```\n", piece.text())),
+                            Err((line, problem)) => return Err(error(line, problem)),
+                        },
+                    }
+                }
+            };
+            parts.push(Part { line: piece.line, hidden: piece.hidden, what });
+        }
+        let (line, lines) = front.ok_or_else(|| error(1, Problem::NoFront))?;
+        let mut lab = blocks::front(line, &lines).map_err(|(line, problem)| error(line, problem))?;
+        lab.file = file.to_owned();
+        let headings = text.lines().find_map(|line| line.strip_prefix("# "));
+        lab.title = headings.ok_or_else(|| error(1, Problem::NoTitle))?.trim().to_owned();
+        lab.sources = sources(text);
+        if lab.sources.is_empty() {
+            return Err(error(text.lines().count().max(1), Problem::NoSources));
+        }
+        lab.parts = parts;
+        names::check(&lab).map_err(|(line, problem)| error(line, problem))?;
+        Ok(lab)
+    }
+
+    /// The lab's runs, in order.
+    pub fn runs(&self) -> impl Iterator<Item = &Run> {
+        self.parts.iter().filter_map(|part| match &part.what {
+            What::Run(run) => Some(run),
+            _ => None,
+        })
+    }
+}
+
+/// Lines that belong together.
+struct Piece<'t> {
+    /// Where it begins.
+    line: usize,
+    hidden: bool,
+    /// What stands behind the fence; none for prose.
+    fence: Option<&'t str>,
+    /// Its lines, fences left out, each with its number.
+    lines: Vec<(usize, &'t str)>,
+}
+
+impl Piece<'_> {
+    fn text(&self) -> String {
+        self.lines.iter().map(|(_, line)| format!("{line}\n")).collect()
+    }
+}
+
+type Wrong = (usize, Problem);
+
+/// Prose and fenced blocks, in order.
+fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Wrong> {
+    let mut pieces: Vec<Piece<'_>> = Vec::new();
+    let mut hidden = false;
+    let mut open: Option<Piece<'_>> = None;
+    for (number, line) in (1..).zip(text.lines()) {
+        if let Some(piece) = &mut open {
+            if line.trim_end() == "```" {
+                pieces.extend(open.take());
+            } else {
+                piece.lines.push((number, line));
+            }
+            continue;
+        }
+        if let Some(info) = line.strip_prefix("```") {
+            open = Some(Piece { line: number, hidden, fence: Some(info.trim()), lines: Vec::new() });
+            continue;
+        }
+        // A comment begins and ends on lines of its own, as docs/labs.md says.
+        if line.trim_start().starts_with("<!--") {
+            hidden = !line.contains("-->");
+            continue;
+        }
+        if hidden {
+            hidden = !line.contains("-->");
+            continue;
+        }
+        match pieces.last_mut() {
+            Some(last) if last.fence.is_none() => last.lines.push((number, line)),
+            _ => pieces.push(Piece { line: number, hidden, fence: None, lines: vec![(number, line)] }),
+        }
+    }
+    match open {
+        Some(piece) => Err((piece.line, Problem::Open)),
+        None => Ok(pieces),
+    }
+}
+
+/// The items of the list under `## Sources`; an item may go on in indented lines.
+fn sources(text: &str) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    let under = text.lines().skip_while(|line| line.trim() != "## Sources").skip(1);
+    for line in under.take_while(|line| !line.starts_with('#')) {
+        match (line.strip_prefix("- "), items.last_mut()) {
+            (Some(item), _) => items.push(item.trim().to_owned()),
+            (None, Some(last)) if line.starts_with("  ") => {
+                last.push(' ');
+                last.push_str(line.trim());
+            }
+            _ => {}
+        }
+    }
+    items
+}
+
+#[cfg(test)]
+mod tests;

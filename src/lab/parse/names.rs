@@ -1,0 +1,110 @@
+//! What holds for a lab as a whole: each name is there once, and stands for something.
+
+use super::{Answer, Lab, Predict, Problem, What, Wrong};
+use crate::lab::expression::Expression;
+use crate::lab::facts::names;
+use std::collections::BTreeSet;
+
+/// What a line or a protocol is called: no let may be.
+const RESERVED: [&str; 20] = [
+    "arp", "called", "connections", "eth", "exit", "fate", "frame", "icmp", "ip", "ipv6", "line", "outcome", "push",
+    "queue", "returned", "run", "tcp", "tls", "udp", "websocket",
+];
+
+pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
+    let mut lets: BTreeSet<String> = BTreeSet::new();
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    let mut facts: BTreeSet<String> = BTreeSet::new();
+    let mut waiting: Vec<(usize, &Predict)> = Vec::new();
+    let mut ran = false;
+    for part in &lab.parts {
+        match &part.what {
+            What::Prose(_) => {}
+            What::Predict(predict) => {
+                once(part.line, &predict.id, &mut taken)?;
+                waiting.push((part.line, predict));
+            }
+            What::Run(run) => {
+                // What was asked before this run's predecessor is answered by what was checked since.
+                if ran {
+                    answered(&mut waiting, &lets, true)?;
+                }
+                ran = true;
+                facts.clear();
+                for vary in &run.vary {
+                    define(part.line, &vary.name, &mut lets)?;
+                }
+            }
+            What::Check(statements) => {
+                if !ran {
+                    return Err((part.line, Problem::NoRun("check", "above")));
+                }
+                for statement in statements {
+                    known(statement.line, &statement.expression, &lets)?;
+                    if statement.is_let {
+                        define(statement.line, &statement.name, &mut lets)?;
+                    } else {
+                        once(statement.line, &statement.name, &mut taken)?;
+                        facts.insert(statement.name.clone());
+                    }
+                }
+            }
+            What::Change(change) => {
+                if !ran {
+                    return Err((part.line, Problem::NoRun("change", "above")));
+                }
+                if let Some(missing) = change.breaks.iter().find(|fact| !facts.contains(*fact)) {
+                    return Err((part.line, Problem::NoFact(missing.clone())));
+                }
+            }
+        }
+    }
+    if !ran && let Some((line, _)) = waiting.first() {
+        return Err((*line, Problem::NoRun("predict", "below")));
+    }
+    answered(&mut waiting, &lets, false)
+}
+
+/// The names that the answers of questions use are known by now; where more is to come, those that are not wait.
+fn answered(waiting: &mut Vec<(usize, &Predict)>, lets: &BTreeSet<String>, more: bool) -> Result<(), Wrong> {
+    let mut kept = Vec::new();
+    for (line, predict) in waiting.drain(..) {
+        let expressions: Vec<&Expression> = match &predict.answer {
+            Answer::Expression { expression, .. } => vec![expression],
+            Answer::Choices(choices) => choices.iter().map(|(_, fact)| fact).collect(),
+        };
+        match expressions.into_iter().try_for_each(|expression| known(line, expression, lets)) {
+            Err(_) if more => kept.push((line, predict)),
+            Err(wrong) => return Err(wrong),
+            Ok(()) => {}
+        }
+    }
+    *waiting = kept;
+    Ok(())
+}
+
+fn once(line: usize, name: &str, taken: &mut BTreeSet<String>) -> Result<(), Wrong> {
+    if taken.insert(name.to_owned()) { Ok(()) } else { Err((line, Problem::Twice(name.to_owned()))) }
+}
+
+fn define(line: usize, name: &str, lets: &mut BTreeSet<String>) -> Result<(), Wrong> {
+    if RESERVED.contains(&name) || name.contains('-') {
+        return Err((line, Problem::Hides(name.to_owned())));
+    }
+    once(line, name, lets)
+}
+
+/// Outside a filter a name is a let's, or the run's.
+fn known(line: usize, expression: &Expression, lets: &BTreeSet<String>) -> Result<(), Wrong> {
+    let mut unknown = None;
+    names(expression, false, &mut |name, in_filter| {
+        let first = name.split('.').next().unwrap_or(name);
+        if !in_filter && !lets.contains(first) && !["exit", "outcome", "run"].contains(&first) {
+            unknown.get_or_insert_with(|| name.to_owned());
+        }
+    });
+    match unknown {
+        None => Ok(()),
+        Some(name) => Err((line, Problem::Unknown { name })),
+    }
+}

@@ -1,0 +1,113 @@
+//! Labs that are read, and what is said of those that cannot be.
+
+use super::*;
+
+const LAB: &str = r#"# Five octets
+
+```lab
+number: 2
+module: A. Layers and packets
+minutes: 15
+layers: 2-4
+needs: private network
+```
+
+How many?
+
+```predict length
+ask: How long is the frame?
+answer: data.frame.len
+within: 5%
+often 5: that is what the program sent
+```
+
+```run
+layerlab tcp echo \
+  hello
+vary word: hello | network
+```
+
+```check
+let data = first(tcp.len > 0)
+
+# Ethernet 14, IP 20, TCP 32.
+length: data.frame.len
+  == 66 + len(word)
+```
+
+<!--
+```change
+layerlab udp echo
+breaks: length
+```
+-->
+
+```text
+for people
+```
+
+## Sources
+
+- RFC 9293 s3.1: the header,
+  field by field
+"#;
+
+fn problem(change: impl Fn(&str) -> String) -> (usize, String) {
+    let error = Lab::parse("x.md", &change(LAB)).expect_err("it is wrong");
+    (error.line, error.to_string())
+}
+
+#[test]
+fn a_lab_is_read() {
+    let lab = Lab::parse("x.md", LAB).unwrap();
+    assert_eq!((lab.number, &*lab.title, lab.minutes, lab.needs), (2, "Five octets", 15, Needs::PrivateNetwork));
+    assert_eq!(lab.sources, ["RFC 9293 s3.1: the header, field by field"]);
+    let run = lab.runs().next().unwrap();
+    assert_eq!((&*run.command, &*run.words), ("layerlab tcp echo hello", &["tcp", "echo", "hello"].map(String::from)[..]));
+    let facts: Vec<&Statement> = lab
+        .parts
+        .iter()
+        .filter_map(|part| match &part.what {
+            What::Check(all) => Some(all),
+            _ => None,
+        })
+        .flatten()
+        .collect();
+    assert_eq!((facts[0].is_let, &*facts[1].name, &*facts[1].words), (true, "length", "Ethernet 14, IP 20, TCP 32."));
+    assert_eq!(facts[1].text, "data.frame.len == 66 + len(word)");
+    let change = lab.parts.iter().find(|part| matches!(part.what, What::Change(_))).unwrap();
+    assert!(change.hidden);
+    assert!(lab.parts.iter().any(|part| matches!(&part.what, What::Prose(text) if text.contains("for people"))));
+}
+
+#[test]
+fn what_is_wrong_names_file_line_and_remedy() {
+    let (line, said) = problem(|lab| lab.replace("minutes: 15\n", ""));
+    assert_eq!((line, &*said), (3, "x.md:3: the lab block has no minutes: add a line `minutes: ...`"));
+    for (old, new, line, part) in [
+        ("# Five", "Five", 1, "write a line `# `"),
+        ("```lab", "```", 1, "no lab block: begin with ```lab"),
+        ("minutes: 15", "minutes: a few", 6, "write whole minutes"),
+        ("minutes: 15", "minutes 15", 6, "is no line of this block: write number:"),
+        ("needs: private network", "needs: luck", 8, "`private network` or `nothing`"),
+        ("answer: data.frame.len\n", "", 13, "this prediction has no answer"),
+        ("within: 5%", "within: a bit", 16, "such as 20%"),
+        ("```predict length", "```predict", 13, "a name of one word"),
+        ("layerlab tcp", "ping tcp", 21, "layerlab's own commands alone"),
+        ("vary word: hello", "vary word: hallo", 20 + 3, "the one that stands in it first"),
+        ("let data = first(tcp.len > 0)", "let data = first(tcp.len = 0)", 27, "column 15: a single `=`"),
+        ("data.frame.len\n  ==", "date.frame.len\n  ==", 30, "date.frame.len is not known here: write `let date.frame.len"),
+        ("length: data", "length data", 30, "`let NAME = EXPRESSION`, `NAME: EXPRESSION`"),
+        ("let data", "let tcp", 27, "tcp is a field's name"),
+        ("breaks: length", "breaks: width", 35, "no fact width is checked"),
+        ("- RFC 9293", "RFC 9293", 48, "no sources"),
+        ("  field by field\n", "  field by field\n\n```run\nlayerlab tour\n", 50, "close it with a line ```"),
+        ("```run", "```tun", 26, "this check block has no run to be about: write a ```run block above it"),
+        ("```text\nfor people", "```check\nlength: exit == 0", 42, "length is there twice"),
+    ] {
+        assert!(LAB.contains(old), "{old}");
+        let (at, said) = problem(|lab| lab.replacen(old, new, 1));
+        assert!(said.contains(part), "{new}: {said}");
+        assert_eq!(at, line, "{new}: {said}");
+    }
+}

@@ -1,0 +1,157 @@
+//! A lab's commands, run: layerlab itself, as a program of its own with `--json`, for at most [`LONGEST`].
+
+use super::record::Record;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Longer than any lab's command takes, on a busy machine.
+pub const LONGEST: Duration = Duration::from_secs(90);
+
+/// Octets of output that are kept; a lab's run is some hundred lines.
+const OUTPUT_MAX: u64 = 64 << 20;
+
+/// A command that did not run to its end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// It does not start.
+    #[error("layerlab {words} does not start: {source}")]
+    Start {
+        /// The words typed.
+        words: String,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
+    /// It took too long, and was ended.
+    #[error("layerlab {words} was ended after {} seconds: run it by itself to see where it waits", LONGEST.as_secs())]
+    TooLong {
+        /// The words typed.
+        words: String,
+    },
+    /// This machine can't.
+    #[error("{said}")]
+    MachineCannot {
+        /// What it said.
+        said: String,
+    },
+    /// layerlab does not take these words: the lab is wrong.
+    #[error("layerlab {words} is not understood, so the lab is wrong: {said}")]
+    Usage {
+        /// The words typed.
+        words: String,
+        /// What it said.
+        said: String,
+    },
+    /// It ended by a signal.
+    #[error("layerlab {words} ended by a signal: {said}")]
+    Signal {
+        /// The words typed.
+        words: String,
+        /// What it said.
+        said: String,
+    },
+}
+
+/// What runs them.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    /// The program.
+    pub program: PathBuf,
+    /// `--backend`, where it was asked for.
+    pub backend: Option<String>,
+    /// `--seed`, where it was asked for.
+    pub seed: Option<u64>,
+}
+
+impl Runner {
+    /// Runs layerlab with these words. Some commands write text for people alone.
+    ///
+    /// # Errors
+    /// When it did not run to its end. That its answer is no is no error.
+    pub fn run(&self, words: &[String], text: bool) -> Result<Record, RunError> {
+        let mut all = words.to_vec();
+        let has = |all: &[String], option: &str| all.iter().any(|word| word.split('=').next() == Some(option));
+        if !text {
+            all.push("--json".to_owned());
+            if let Some(seed) = self.seed.filter(|_| !has(&all, "--seed")) {
+                all.push(format!("--seed={seed}"));
+            }
+            if let Some(backend) = self.backend.as_ref().filter(|_| !has(&all, "--backend")) {
+                all.push(format!("--backend={backend}"));
+            }
+        }
+        let (printed, said, exit) = self.output(&all)?;
+        let words = words.join(" ");
+        let said = said.trim().trim_start_matches("layerlab: ").to_owned();
+        match exit {
+            Some(2) => Err(RunError::Usage { words, said }),
+            Some(3) => Err(RunError::MachineCannot { said }),
+            Some(exit) => Ok(Record::read(&printed, Some(exit))),
+            None => Err(RunError::Signal { words, said }),
+        }
+    }
+
+    /// What a capture tells.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn dissect(&self, capture: &str) -> Result<Record, RunError> {
+        let words = ["dissect", "--json", "--", capture].map(str::to_owned);
+        let (printed, said, exit) = self.output(&words)?;
+        match exit {
+            Some(0) => Ok(Record::captured(&printed)),
+            _ => Err(RunError::Usage { words: words.join(" "), said: said.trim().to_owned() }),
+        }
+    }
+
+    fn output(&self, words: &[String]) -> Result<(String, String, Option<i32>), RunError> {
+        let joined = || words.join(" ");
+        let start = |source| RunError::Start { words: joined(), source };
+        let mut command = Command::new(&self.program);
+        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(start)?;
+        let out = child.stdout.take().map(collect);
+        let err = child.stderr.take().map(collect);
+        let status = wait(&mut child);
+        let text = |pipe: Option<thread::JoinHandle<Vec<u8>>>| {
+            let octets = pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default();
+            String::from_utf8_lossy(&octets).into_owned()
+        };
+        let (out, err) = (text(out), text(err));
+        match status.map_err(start)? {
+            Some(code) => Ok((out, err, code)),
+            None => Err(RunError::TooLong { words: joined() }),
+        }
+    }
+}
+
+/// The exit status (none for one by a signal), or `None` when it had to be ended.
+fn wait(child: &mut Child) -> io::Result<Option<Option<i32>>> {
+    let until = Instant::now() + LONGEST;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status.code()));
+        }
+        if Instant::now() >= until {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Reads a pipe to its end, and keeps so much of it.
+fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut octets = Vec::new();
+        // A pipe that breaks ends the output: what the exit status says counts.
+        let _ = pipe.by_ref().take(OUTPUT_MAX).read_to_end(&mut octets);
+        let _ = io::copy(&mut pipe, &mut io::sink());
+        octets
+    })
+}

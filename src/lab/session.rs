@@ -1,0 +1,126 @@
+//! One going through a lab: what was predicted, run and found, in the order of the file.
+
+use super::check::{Checked, Verdict, check};
+use super::facts::{Lets, names};
+use super::parse::{Answer, Lab, Predict, Run, Statement};
+use super::quiz::{self, Answered};
+use super::record::Record;
+use super::student::{Student, words};
+use super::value::Value;
+use std::collections::BTreeSet;
+
+/// A lab under way.
+#[derive(Debug)]
+pub struct Session<'l> {
+    /// The lab.
+    pub lab: &'l Lab,
+    /// Who runs it, where that matters.
+    pub student: Option<Student>,
+    /// What was found so far.
+    pub checked: Vec<Checked>,
+    /// What was predicted and observed so far.
+    pub answered: Vec<Answered>,
+    /// Questions whose answer is not known yet, with what was predicted.
+    waiting: Vec<(&'l Predict, Option<String>)>,
+    record: Record,
+    lets: Lets,
+    of_calls: BTreeSet<String>,
+    /// As it was before the checks of the last run, for its changes.
+    before: (Lets, BTreeSet<String>),
+}
+
+impl<'l> Session<'l> {
+    /// Begins.
+    #[must_use]
+    pub fn new(lab: &'l Lab, student: Option<&str>) -> Session<'l> {
+        Session {
+            lab,
+            student: student.map(|id| Student::new(id, lab.number)),
+            checked: Vec::new(),
+            answered: Vec::new(),
+            waiting: Vec::new(),
+            record: Record::default(),
+            lets: Lets::new(),
+            of_calls: BTreeSet::new(),
+            before: Default::default(),
+        }
+    }
+
+    /// Commits a prediction, or only keeps the question.
+    pub fn predicted(&mut self, predict: &'l Predict, predicted: Option<String>) {
+        self.waiting.push((predict, predicted));
+    }
+
+    /// A run's words, with the student's own.
+    #[must_use]
+    pub fn words(&self, run: &Run) -> Vec<String> {
+        words(run, self.student.as_ref()).0
+    }
+
+    /// What a run gave.
+    pub fn ran(&mut self, run: &Run, record: Record) {
+        let (_, lets) = words(run, self.student.as_ref());
+        self.lets.extend(lets);
+        self.record = record;
+        self.before = (self.lets.clone(), self.of_calls.clone());
+    }
+
+    /// The last run.
+    #[must_use]
+    pub fn record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Checks a block against the last run, and gives what came of it.
+    pub fn check(&mut self, statements: &[Statement]) -> &[Checked] {
+        let new = check(statements, &self.record, &mut self.lets, &mut self.of_calls);
+        let begin = self.checked.len();
+        self.checked.extend(new);
+        &self.checked[begin..]
+    }
+
+    /// What the blocks checked after the last run say of another run in its place.
+    #[must_use]
+    pub fn check_instead(&self, blocks: &[&[Statement]], record: &Record) -> Vec<Checked> {
+        let (mut lets, mut of_calls) = self.before.clone();
+        blocks.iter().flat_map(|block| check(block, record, &mut lets, &mut of_calls)).collect()
+    }
+
+    /// The questions that can be answered by now, beside their predictions.
+    pub fn reveal(&mut self) -> Vec<Answered> {
+        let mut new = Vec::new();
+        let mut kept = Vec::new();
+        for (predict, predicted) in self.waiting.drain(..) {
+            if answerable(predict, &self.lets) {
+                new.push(quiz::answer(predict, predicted.as_deref(), &self.record, &self.lets));
+            } else {
+                kept.push((predict, predicted));
+            }
+        }
+        self.waiting = kept;
+        self.answered.extend(new.iter().cloned());
+        new
+    }
+
+    /// Whether all that could be checked holds, and something was.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        let held = self.checked.iter().any(|checked| checked.verdict == Verdict::Holds);
+        held && self.checked.iter().all(|checked| checked.verdict != Verdict::Fails)
+    }
+}
+
+/// Whether every name that an answer uses stands for something.
+fn answerable(predict: &Predict, lets: &Lets) -> bool {
+    let mut known = true;
+    let mut look = |name: &str, in_filter: bool| {
+        let first = name.split('.').next().unwrap_or(name);
+        let of_run = ["exit", "outcome", "run"].contains(&first);
+        known &= in_filter || of_run || lets.get(first).is_some_and(|value| *value != Value::Missing);
+    };
+    match &predict.answer {
+        Answer::Expression { expression, .. } => names(expression, false, &mut look),
+        Answer::Choices(choices) => choices.iter().for_each(|(_, fact)| names(fact, false, &mut look)),
+    }
+    known
+}

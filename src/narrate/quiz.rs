@@ -1,0 +1,179 @@
+//! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
+
+use super::text::{safe, wrap};
+
+/// Columns that a lab is written in.
+const WIDTH: usize = 80;
+/// What stands before a line's text.
+const MARGIN: usize = 9;
+
+/// What came of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds.
+    Holds,
+    /// It does not.
+    Fails,
+    /// A capture cannot tell.
+    NotInCapture,
+}
+
+/// A prediction beside what was observed.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'a> {
+    /// The question.
+    pub ask: &'a str,
+    /// What was predicted.
+    pub predicted: Option<&'a str>,
+    /// What was observed.
+    pub observed: &'a str,
+    /// Whether they agree.
+    pub right: Option<bool>,
+    /// What there is to say to this wrong answer.
+    pub often: Option<&'a str>,
+    /// The frames to look at.
+    pub frames: &'a [u64],
+}
+
+/// An event of the run: when, and its sentence.
+#[must_use]
+pub fn event(at_ns: Option<u64>, sentence: &str) -> String {
+    let sentence = safe(sentence, false);
+    match at_ns {
+        // Milliseconds, the unit that all labs count in; a float is exact enough for two digits.
+        Some(at) => lines(&format!("{:>8.2} ", at as f64 / 1e6), &sentence),
+        None => format!("{sentence}\n"),
+    }
+}
+
+/// A fact that was checked.
+#[must_use]
+pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str, frames: &[u64]) -> String {
+    let mut text = match verdict {
+        Verdict::Holds => lines("ok       ", words),
+        Verdict::Fails => lines("NOT SO   ", words),
+        Verdict::NotInCapture => lines("?        ", &format!("{words} (A capture cannot tell: it has no system calls.)")),
+    };
+    if verdict == Verdict::Fails {
+        text.push_str(&lines("", &format!("{id} expects: {expected}")));
+        text.push_str(&lines("", &format!("seen: {}{}", safe(seen, false), within(frames))));
+    }
+    text
+}
+
+/// A fact that a change breaks, and whether it did.
+#[must_use]
+pub fn changed(holds: bool, id: &str, seen: &str) -> String {
+    let seen = safe(seen, false);
+    if holds {
+        lines("HOLDS    ", &format!("{id} holds all the same: {seen}"))
+    } else {
+        lines("broken   ", &format!("{id}: {seen}"))
+    }
+}
+
+/// The result of a question, beside what was predicted. A wrong prediction is answered with what many say and where
+/// to look, never with blame.
+#[must_use]
+pub fn result(told: &Told<'_>) -> String {
+    let mut text = lines("\nPREDICT  ", told.ask);
+    let look = || match told.frames {
+        [] => String::new(),
+        frames => format!(" Look at{}.", named(frames)),
+    };
+    let observed = safe(told.observed, false);
+    text.push_str(&match (told.predicted, told.right, told.often) {
+        (Some(_), Some(true), _) => lines("RESULT   ", &format!("{observed}, as you said.")),
+        (Some(said), Some(false), Some(often)) => {
+            let mut text = lines("RESULT   ", &format!("{observed}, not {}.", safe(said, false)));
+            text.push_str(&lines("", &format!("Many say {}: {often}.{}", safe(said, false), look())));
+            text
+        }
+        (Some(said), Some(false), None) => {
+            lines("RESULT   ", &format!("{observed}, not {}.{}", safe(said, false), look()))
+        }
+        _ => lines("RESULT   ", &observed),
+    });
+    text
+}
+
+/// How many facts hold.
+#[must_use]
+pub fn tally(verdicts: &[Verdict]) -> String {
+    let count = |which| verdicts.iter().filter(|verdict| **verdict == which).count();
+    let (all, holds, unknown) = (verdicts.len(), count(Verdict::Holds), count(Verdict::NotInCapture));
+    let mut text = format!("\n{holds} of {all} facts hold");
+    if unknown > 0 {
+        text.push_str(&format!("; of {unknown} a capture cannot tell"));
+    }
+    text.push_str(".\n");
+    text
+}
+
+fn within(frames: &[u64]) -> String {
+    if frames.is_empty() { String::new() } else { format!(" ({})", named(frames).trim_start()) }
+}
+
+/// ` frame 3`, ` frames 1-5`, ` frames 1, 4, 7 and 5 more`.
+fn named(frames: &[u64]) -> String {
+    match frames {
+        [] => String::new(),
+        [one] => format!(" frame {one}"),
+        [first, .., last] if last - first + 1 == frames.len() as u64 => format!(" frames {first}-{last}"),
+        more => {
+            let list: Vec<String> = more.iter().take(6).map(u64::to_string).collect();
+            let rest = more.len() - list.len();
+            let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+            format!(" frames {}{rest}", list.join(", "))
+        }
+    }
+}
+
+/// A text behind a head, wrapped and indented.
+fn lines(head: &str, text: &str) -> String {
+    let room = WIDTH - MARGIN;
+    let wrapped = wrap(text, room, room);
+    let mut all = String::new();
+    for (nth, line) in wrapped.iter().enumerate() {
+        all.push_str(&if nth == 0 { format!("{head:<MARGIN$}") } else { " ".repeat(MARGIN) });
+        all.push_str(line);
+        all.push('\n');
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_prediction_is_answered_without_shame() {
+        let told = Told {
+            ask: "How many frames?",
+            predicted: Some("3"),
+            observed: "5",
+            right: Some(false),
+            often: Some("the handshake is three, but two were ARP"),
+            frames: &[1, 2, 3, 4, 5],
+        };
+        insta::assert_snapshot!(result(&told), @r"
+
+        PREDICT  How many frames?
+        RESULT   5, not 3.
+                 Many say 3: the handshake is three, but two were ARP. Look at frames 1-5.
+        ");
+        let right = Told { predicted: Some("5"), right: Some(true), often: None, ..told };
+        assert!(result(&right).ends_with("RESULT   5, as you said.\n"));
+        let none = Told { predicted: None, right: None, often: None, ..told };
+        assert!(result(&none).ends_with("RESULT   5\n"));
+    }
+
+    #[test]
+    fn a_fact_that_fails_says_what_was_expected_and_seen() {
+        let text = fact(Verdict::Fails, "two", "Two segments.", "count(tcp) == 2", "7", &[3, 9]);
+        assert!(text.contains("NOT SO   Two segments.\n") && text.contains("seen: 7 (frames 3, 9)"), "{text}");
+        assert_eq!(fact(Verdict::Holds, "a", "It is so.", "x", "y", &[]), "ok       It is so.\n");
+        assert!(text.lines().all(|line| line.chars().count() <= 80));
+        assert_eq!(tally(&[Verdict::Holds, Verdict::NotInCapture]), "\n1 of 2 facts hold; of 1 a capture cannot tell.\n");
+    }
+}
