@@ -19,7 +19,9 @@ pub struct LabError {
 #[non_exhaustive]
 pub enum Problem {
     /// No block ```` ```lab ````.
-    #[error("no lab block: begin with ```lab and the lines number:, module:, minutes:, layers:, needs:, then ```")]
+    #[error(
+        "no lab block: begin with ```lab and the lines number:, module:, minutes:, layers:, needs:, then ```"
+    )]
     NoFront,
     /// A second one.
     #[error("a second lab block: a file is one lab")]
@@ -72,7 +74,9 @@ pub enum Problem {
         error: ExpressionError,
     },
     /// A name that stands for nothing.
-    #[error("{name} is not known here: write `let {name} = ...` above, or put the field into count(), first() or another function")]
+    #[error(
+        "{name} is not known here: write `let {name} = ...` above, or put the field into count(), first() or another function"
+    )]
     Unknown {
         /// The name.
         name: String,
@@ -90,6 +94,8 @@ pub enum Problem {
     #[error("no fact {0} is checked after the run: name one that is")]
     NoFact(String),
     /// No sources.
-    #[error("no sources: end with a heading `## Sources` and a list, such as `- RFC 9293 s3.5: the handshake`")]
+    #[error(
+        "no sources: end with a heading `## Sources` and a list, such as `- RFC 9293 s3.5: the handshake`"
+    )]
     NoSources,
 }

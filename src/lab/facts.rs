@@ -169,7 +169,8 @@ impl<'a> Scope<'a> {
             match high.as_ref().map(|high| self.value(high)) {
                 None => compare(one, Comparison::Equal, &low),
                 Some(high) => {
-                    compare(one, Comparison::GreaterOrEqual, &low) && compare(one, Comparison::LessOrEqual, &high)
+                    compare(one, Comparison::GreaterOrEqual, &low)
+                        && compare(one, Comparison::LessOrEqual, &high)
                 }
             }
         })
@@ -186,7 +187,8 @@ impl<'a> Scope<'a> {
             Function::Every => {
                 let lines = self.lines(&arguments[0]);
                 let quiet = RefCell::default();
-                let holds = |line: &&Rc<Json>| Scope { line: Some(line), touched: &quiet, ..*self }.holds(last);
+                let holds =
+                    |line: &&Rc<Json>| Scope { line: Some(line), touched: &quiet, ..*self }.holds(last);
                 let (good, bad): (Vec<_>, Vec<_>) = lines.into_iter().partition(holds);
                 self.touch_all(if bad.is_empty() { &good } else { &bad });
                 Value::Bool(bad.is_empty() && !good.is_empty())
@@ -208,7 +210,7 @@ impl<'a> Scope<'a> {
                 }
                 number(different.len())
             }
-            Function::Sum => Value::Number(self.numbers(arguments).into_iter().sum()),
+            Function::Sum => Value::Number(self.numbers(arguments).into_iter().fold(0.0, |sum, n| sum + n)),
             Function::Min => self.ordered(arguments).first().map_or(Value::Missing, |n| Value::Number(*n)),
             Function::Max => self.ordered(arguments).last().map_or(Value::Missing, |n| Value::Number(*n)),
             Function::Median => {
@@ -245,6 +247,13 @@ impl<'a> Scope<'a> {
                 _ => Value::Missing,
             },
             Function::Abs => self.value(last).number().map_or(Value::Missing, |n| Value::Number(n.abs())),
+            Function::Join => match (self.value(&arguments[0]), self.value(last)) {
+                (Value::List(members), Value::Text(between)) => {
+                    let members: Vec<String> = members.iter().map(Value::shown).collect();
+                    Value::Text(members.join(&between))
+                }
+                _ => Value::Missing,
+            },
             Function::Text => match self.value(last) {
                 Value::Text(hex) => text(&hex).map_or(Value::Missing, Value::Text),
                 _ => Value::Missing,
@@ -291,14 +300,17 @@ impl<'a> Scope<'a> {
             Expression::Not(inner) => self.seen(inner, to),
             Expression::Compare(a, _, b) => {
                 to.push(self.value(a).shown());
-                let constant = matches!(**b, Expression::Number(_) | Expression::Text(_) | Expression::List(_));
+                let constant =
+                    matches!(**b, Expression::Number(_) | Expression::Text(_) | Expression::List(_));
                 if !constant {
                     to.push(self.value(b).shown());
                 }
             }
             Expression::In(one, _) => to.push(self.value(one).shown()),
             // Of "none of these" the number says more than "false".
-            Expression::Call(Function::None, arguments) => to.push(number(self.lines(&arguments[0]).len()).shown()),
+            Expression::Call(Function::None, arguments) => {
+                to.push(number(self.lines(&arguments[0]).len()).shown())
+            }
             other => to.push(self.value(other).shown()),
         }
     }
@@ -347,7 +359,10 @@ mod tests {
     fn says(text: &str) -> String {
         let record = record();
         let mut lets = Lets::new();
-        lets.insert("syn".into(), find(&parse("first(tcp.flags == 0x0002)").unwrap(), &record, &Lets::new()).value);
+        lets.insert(
+            "syn".into(),
+            find(&parse("first(tcp.flags == 0x0002)").unwrap(), &record, &Lets::new()).value,
+        );
         find(&parse(text).unwrap(), &record, &lets).value.shown()
     }
 
@@ -378,6 +393,8 @@ mod tests {
             ("1 / 0", "nothing"),
             ("text(\"6869\")", "hi"),
             ("len(\"hello\")", "5"),
+            ("join([1, \"a\"], \",\")", "1,a"),
+            ("join(skip([1, 2, 3], 1), \"-\")", "2-3"),
         ] {
             assert_eq!(says(text), value, "{text}");
         }
@@ -406,7 +423,9 @@ mod tests {
     #[test]
     fn what_no_capture_can_tell_is_known() {
         let needs = |text: &str| needs_calls(&parse(text).unwrap(), &BTreeSet::from(["bound".to_owned()]));
-        assert!(needs("count(returned && call == \"recv\") == 1") && needs("exit == 1") && needs("bound.ok == 1"));
+        assert!(
+            needs("count(returned && call == \"recv\") == 1") && needs("exit == 1") && needs("bound.ok == 1")
+        );
         assert!(!needs("count(tcp.len > 0) == 1"));
     }
 }

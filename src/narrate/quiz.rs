@@ -52,7 +52,9 @@ pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str,
     let mut text = match verdict {
         Verdict::Holds => lines("ok       ", words),
         Verdict::Fails => lines("NOT SO   ", words),
-        Verdict::NotInCapture => lines("?        ", &format!("{words} (A capture cannot tell: it has no system calls.)")),
+        Verdict::NotInCapture => {
+            lines("?        ", &format!("{words} (A capture cannot tell: it has no system calls.)"))
+        }
     };
     if verdict == Verdict::Fails {
         text.push_str(&lines("", &format!("{id} expects: {expected}")));
@@ -171,9 +173,15 @@ mod tests {
     #[test]
     fn a_fact_that_fails_says_what_was_expected_and_seen() {
         let text = fact(Verdict::Fails, "two", "Two segments.", "count(tcp) == 2", "7", &[3, 9]);
-        assert!(text.contains("NOT SO   Two segments.\n") && text.contains("seen: 7 (frames 3, 9)"), "{text}");
+        assert!(
+            text.contains("NOT SO   Two segments.\n") && text.contains("seen: 7 (frames 3, 9)"),
+            "{text}"
+        );
         assert_eq!(fact(Verdict::Holds, "a", "It is so.", "x", "y", &[]), "ok       It is so.\n");
         assert!(text.lines().all(|line| line.chars().count() <= 80));
-        assert_eq!(tally(&[Verdict::Holds, Verdict::NotInCapture]), "\n1 of 2 facts hold; of 1 a capture cannot tell.\n");
+        assert_eq!(
+            tally(&[Verdict::Holds, Verdict::NotInCapture]),
+            "\n1 of 2 facts hold; of 1 a capture cannot tell.\n"
+        );
     }
 }

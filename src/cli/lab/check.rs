@@ -16,7 +16,7 @@ use std::path::PathBuf;
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
     let (lab, _) = open(&args.lab)?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
-    let runner = runner(&args.place, session.student.as_ref())?;
+    let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let runs = lab.runs().count();
     if !args.capture.is_empty() && args.capture.len() != runs {
         return Err(Usage(format!(
@@ -75,7 +75,10 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
     } else {
         out.write_all(quiz::tally(&session.checked.iter().map(verdict).collect::<Vec<_>>()).as_bytes())?;
         if broken > 0 {
-            writeln!(out, "{broken} facts hold where a change should have broken them: they check too little")?;
+            writeln!(
+                out,
+                "{broken} facts hold where a change should have broken them: they check too little"
+            )?;
         }
     }
     Ok(if session.passed() && broken == 0 { Answer::Yes } else { Answer::No })

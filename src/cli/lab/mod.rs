@@ -6,6 +6,7 @@ mod play;
 mod show;
 
 use super::exit::{Answer, Cannot, Usage};
+use crate::lab::parse::Needs;
 use crate::lab::run::{RunError, Runner};
 use crate::lab::student::Student;
 use crate::lab::{Lab, shelf};
@@ -35,7 +36,8 @@ fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
-            let text = fs::read_to_string(which).with_context(|| format!("the lab {which} cannot be read"))?;
+            let text =
+                fs::read_to_string(which).with_context(|| format!("the lab {which} cannot be read"))?;
             (which.to_owned(), text)
         }
     };
@@ -43,10 +45,11 @@ fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     Ok((lab, text))
 }
 
-fn runner(place: &PlaceOfLab, student: Option<&Student>) -> anyhow::Result<Runner> {
+fn runner(lab: &Lab, place: &PlaceOfLab, student: Option<&Student>) -> anyhow::Result<Runner> {
     Ok(Runner {
         program: std::env::current_exe().context("layerlab does not find itself")?,
         backend: place.backend.clone(),
+        private: lab.needs == Needs::PrivateNetwork,
         seed: place.seed.or_else(|| student.map(Student::seed)),
     })
 }

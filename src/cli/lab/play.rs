@@ -20,7 +20,7 @@ const TRIES: usize = 5;
 pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let (lab, _) = open(&args.lab)?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
-    let runner = runner(&args.place, session.student.as_ref())?;
+    let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
     for (nth, part) in lab.parts.iter().enumerate() {

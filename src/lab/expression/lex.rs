@@ -14,8 +14,8 @@ pub(super) enum Token {
 
 /// Longer ones stand before those that they begin with.
 const SIGNS: [&str; 22] = [
-    "==", "!=", "<=", ">=", "&&", "||", "..", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]", "{",
-    "}", ",",
+    "==", "!=", "<=", ">=", "&&", "||", "..", "<", ">", "!", "+", "-", "*", "/", "%", "(", ")", "[", "]",
+    "{", "}", ",",
 ];
 
 /// What a number may end in, and the nanoseconds that it is.
@@ -34,10 +34,11 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ExpressionError>
             (Token::Text(rest[..length].to_owned()), length)
         } else if first.is_ascii_digit() {
             let length = run(rest, |c| c.is_ascii_alphanumeric());
-            let more = rest[length..].strip_prefix('.').filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
-            let length =
-                more.map_or(length, |more| length + 1 + run(more, |c| c.is_ascii_alphanumeric()));
-            let number = number(&rest[..length]).ok_or_else(|| error(Kind::Number(rest[..length].to_owned())))?;
+            let more =
+                rest[length..].strip_prefix('.').filter(|r| r.starts_with(|c: char| c.is_ascii_digit()));
+            let length = more.map_or(length, |more| length + 1 + run(more, |c| c.is_ascii_alphanumeric()));
+            let number =
+                number(&rest[..length]).ok_or_else(|| error(Kind::Number(rest[..length].to_owned())))?;
             (Token::Number(number), length)
         } else if first == '"' {
             let end = rest[1..].find('"').ok_or_else(|| error(Kind::Text))?;

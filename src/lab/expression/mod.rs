@@ -138,8 +138,10 @@ functions! {
     Skip "skip" 2 2 nothing;
     /// The octets of a text, or the members of a list.
     Len "len" 1 1 nothing;
-    /// How far apart two numbers are.
+    /// A number without its sign.
     Abs "abs" 1 1 nothing;
+    /// The members of a list as one text, with the second argument between them.
+    Join "join" 2 2 nothing;
     /// The text that these octets in hexadecimal are.
     Text "text" 1 1 nothing;
 }
@@ -159,7 +161,9 @@ pub struct ExpressionError {
 #[non_exhaustive]
 pub enum ExpressionErrorKind {
     /// A character that begins nothing.
-    #[error("{0:?} begins nothing here: there are == != < <= > >= && || ! in contains + - * / % ( ) [ ] {{ }} and names")]
+    #[error(
+        "{0:?} begins nothing here: there are == != < <= > >= && || ! in contains + - * / % ( ) [ ] {{ }} and names"
+    )]
     Character(char),
     /// One `=`.
     #[error("a single `=` compares nothing: write `==`")]

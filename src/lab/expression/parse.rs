@@ -169,7 +169,11 @@ impl Parser {
             }
             Some(Token::Name(name)) if !matches!(&*name, "in" | "contains") => {
                 self.at += 1;
-                if matches!(self.peek(), Some(Token::Sign("("))) { self.call(&name)? } else { Expression::Name(name) }
+                if matches!(self.peek(), Some(Token::Sign("("))) {
+                    self.call(&name)?
+                } else {
+                    Expression::Name(name)
+                }
             }
             Some(Token::Sign("(")) => {
                 self.at += 1;
@@ -184,7 +188,9 @@ impl Parser {
             _ => return Err(self.expected("a field, a number, a text or a function")),
         };
         while self.takes(".") {
-            let Some(Token::Name(name)) = self.peek().cloned() else { return Err(self.expected("a field's name")) };
+            let Some(Token::Name(name)) = self.peek().cloned() else {
+                return Err(self.expected("a field's name"));
+            };
             self.at += 1;
             inner = Expression::Field(Box::new(inner), name);
         }

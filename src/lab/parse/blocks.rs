@@ -29,7 +29,10 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
 }
 
 /// `key: value` of each line that is not empty; what is indented goes on with the line before it.
-fn pairs<'t>(lines: &[(usize, &'t str)], expected: &'static str) -> Result<Vec<(usize, &'t str, String)>, Wrong> {
+fn pairs<'t>(
+    lines: &[(usize, &'t str)],
+    expected: &'static str,
+) -> Result<Vec<(usize, &'t str, String)>, Wrong> {
     let mut pairs: Vec<(usize, &str, String)> = Vec::new();
     for (number, line) in lines.iter().copied().filter(|(_, line)| !line.trim().is_empty()) {
         match (line.starts_with([' ', '\t']), pairs.last_mut()) {
@@ -105,9 +108,12 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
                 let percent = value.strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok());
                 let fits = percent.filter(|percent| (0.0..=100.0).contains(percent));
                 let expected = "a part of what is observed, such as 20%";
-                within = fits.ok_or((line, Problem::Value { key: "within", found: value, expected }))? / 100.0;
+                within =
+                    fits.ok_or((line, Problem::Value { key: "within", found: value, expected }))? / 100.0;
             }
-            ("choice", words) if !words.is_empty() => choices.push((words.to_owned(), expression(line, &value)?)),
+            ("choice", words) if !words.is_empty() => {
+                choices.push((words.to_owned(), expression(line, &value)?))
+            }
             ("often", words) if !words.is_empty() => often.push((words.to_owned(), value)),
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
@@ -169,7 +175,9 @@ fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
         }
         if let Some(comment) = trimmed.strip_prefix('#') {
             said.push(comment.trim());
-        } else if let (true, Some((_, _, _, _, text))) = (line.starts_with([' ', '\t']), statements.last_mut()) {
+        } else if let (true, Some((_, _, _, _, text))) =
+            (line.starts_with([' ', '\t']), statements.last_mut())
+        {
             text.push(' ');
             text.push_str(trimmed);
         } else {

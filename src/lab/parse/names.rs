@@ -7,8 +7,26 @@ use std::collections::BTreeSet;
 
 /// What a line or a protocol is called: no let may be.
 const RESERVED: [&str; 20] = [
-    "arp", "called", "connections", "eth", "exit", "fate", "frame", "icmp", "ip", "ipv6", "line", "outcome", "push",
-    "queue", "returned", "run", "tcp", "tls", "udp", "websocket",
+    "arp",
+    "called",
+    "connections",
+    "eth",
+    "exit",
+    "fate",
+    "frame",
+    "icmp",
+    "ip",
+    "ipv6",
+    "line",
+    "outcome",
+    "push",
+    "queue",
+    "returned",
+    "run",
+    "tcp",
+    "tls",
+    "udp",
+    "websocket",
 ];
 
 pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {

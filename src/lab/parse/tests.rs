@@ -14,7 +14,7 @@ needs: private network
 
 How many?
 
-```predict length
+```predict guess
 ask: How long is the frame?
 answer: data.frame.len
 within: 5%
@@ -60,10 +60,16 @@ fn problem(change: impl Fn(&str) -> String) -> (usize, String) {
 #[test]
 fn a_lab_is_read() {
     let lab = Lab::parse("x.md", LAB).unwrap();
-    assert_eq!((lab.number, &*lab.title, lab.minutes, lab.needs), (2, "Five octets", 15, Needs::PrivateNetwork));
+    assert_eq!(
+        (lab.number, &*lab.title, lab.minutes, lab.needs),
+        (2, "Five octets", 15, Needs::PrivateNetwork)
+    );
     assert_eq!(lab.sources, ["RFC 9293 s3.1: the header, field by field"]);
     let run = lab.runs().next().unwrap();
-    assert_eq!((&*run.command, &*run.words), ("layerlab tcp echo hello", &["tcp", "echo", "hello"].map(String::from)[..]));
+    assert_eq!(
+        (&*run.command, &*run.words),
+        ("layerlab tcp echo hello", &["tcp", "echo", "hello"].map(String::from)[..])
+    );
     let facts: Vec<&Statement> = lab
         .parts
         .iter()
@@ -73,11 +79,16 @@ fn a_lab_is_read() {
         })
         .flatten()
         .collect();
-    assert_eq!((facts[0].is_let, &*facts[1].name, &*facts[1].words), (true, "length", "Ethernet 14, IP 20, TCP 32."));
+    assert_eq!(
+        (facts[0].is_let, &*facts[1].name, &*facts[1].words),
+        (true, "length", "Ethernet 14, IP 20, TCP 32.")
+    );
     assert_eq!(facts[1].text, "data.frame.len == 66 + len(word)");
     let change = lab.parts.iter().find(|part| matches!(part.what, What::Change(_))).unwrap();
     assert!(change.hidden);
-    assert!(lab.parts.iter().any(|part| matches!(&part.what, What::Prose(text) if text.contains("for people"))));
+    assert!(
+        lab.parts.iter().any(|part| matches!(&part.what, What::Prose(text) if text.contains("for people")))
+    );
 }
 
 #[test]
@@ -92,11 +103,16 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("needs: private network", "needs: luck", 8, "`private network` or `nothing`"),
         ("answer: data.frame.len\n", "", 13, "this prediction has no answer"),
         ("within: 5%", "within: a bit", 16, "such as 20%"),
-        ("```predict length", "```predict", 13, "a name of one word"),
+        ("```predict guess", "```predict", 13, "a name of one word"),
         ("layerlab tcp", "ping tcp", 21, "layerlab's own commands alone"),
         ("vary word: hello", "vary word: hallo", 20 + 3, "the one that stands in it first"),
         ("let data = first(tcp.len > 0)", "let data = first(tcp.len = 0)", 27, "column 15: a single `=`"),
-        ("data.frame.len\n  ==", "date.frame.len\n  ==", 30, "date.frame.len is not known here: write `let date.frame.len"),
+        (
+            "data.frame.len\n  ==",
+            "date.frame.len\n  ==",
+            30,
+            "date.frame.len is not known here: write `let date.frame.len",
+        ),
         ("length: data", "length data", 30, "`let NAME = EXPRESSION`, `NAME: EXPRESSION`"),
         ("let data", "let tcp", 27, "tcp is a field's name"),
         ("breaks: length", "breaks: width", 35, "no fact width is checked"),
