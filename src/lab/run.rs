@@ -83,10 +83,12 @@ impl Runner {
             if let Some(seed) = self.seed.filter(|_| !has(&all, "--seed")) {
                 all.push(format!("--seed={seed}"));
             }
-            if self.private && !has(&all, "--net") {
+            // A run that says itself where it takes place has no wire of ours.
+            let elsewhere = has(&all, "--net");
+            if self.private && !elsewhere {
                 all.push("--net=private".to_owned());
             }
-            if let Some(backend) = self.backend.as_ref().filter(|_| !has(&all, "--backend")) {
+            if let Some(backend) = self.backend.as_ref().filter(|_| !elsewhere && !has(&all, "--backend")) {
                 all.push(format!("--backend={backend}"));
             }
         }
