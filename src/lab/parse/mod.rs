@@ -174,8 +174,11 @@ impl Lab {
         let (line, lines) = front.ok_or_else(|| error(1, Problem::NoFront))?;
         let mut lab = blocks::front(line, &lines).map_err(|(line, problem)| error(line, problem))?;
         lab.file = file.to_owned();
-        let headings = text.lines().find_map(|line| line.strip_prefix("# "));
-        lab.title = headings.ok_or_else(|| error(1, Problem::NoTitle))?.trim().to_owned();
+        let heading = parts.iter().find_map(|part| match &part.what {
+            What::Prose(text) => text.lines().find_map(|line| line.strip_prefix("# ")),
+            _ => None,
+        });
+        lab.title = heading.ok_or_else(|| error(1, Problem::NoTitle))?.trim().to_owned();
         lab.sources = sources(text);
         if lab.sources.is_empty() {
             return Err(error(text.lines().count().max(1), Problem::NoSources));
