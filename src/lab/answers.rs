@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 /// The version of this form; it grows when a key changes its meaning.
 pub const SCHEMA: u32 = 1;
 
-/// The answers file.
+/// The answers file; `captures` are the files beside it, one a run.
 #[must_use]
-pub fn json(session: &Session<'_>) -> Value {
+pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
     let run = &session.record().run;
     json!({
         "schema": SCHEMA,
@@ -25,6 +25,7 @@ pub fn json(session: &Session<'_>) -> Value {
         "captured": session.record().captured,
         "predictions": session.answered.iter().map(prediction).collect::<Vec<_>>(),
         "checks": session.checked.iter().map(fact).collect::<Vec<_>>(),
+        "captures": captures,
         "pass": session.passed(),
     })
 }

@@ -42,7 +42,7 @@ pub fn check(
 ) -> Vec<Checked> {
     let mut all = Vec::new();
     for statement in statements {
-        let unknowable = record.captured && facts::needs_calls(&statement.expression, of_calls);
+        let unknowable = facts::is_open(&statement.expression, record, of_calls);
         if statement.is_let {
             if unknowable {
                 of_calls.insert(statement.name.clone());

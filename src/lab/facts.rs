@@ -49,9 +49,14 @@ pub fn seen(expression: &Expression, record: &Record, lets: &Lets) -> Vec<String
     seen
 }
 
-/// Whether any part of it is known of system calls alone, so that no capture can tell.
+/// Whether it is about what this record, a capture, cannot tell.
 #[must_use]
-pub fn needs_calls(expression: &Expression, of_calls: &BTreeSet<String>) -> bool {
+pub fn is_open(expression: &Expression, record: &Record, of_calls: &BTreeSet<String>) -> bool {
+    record.captured && (record.absent || needs_calls(expression, of_calls))
+}
+
+/// Whether any part of it is known of system calls alone, or rests on a let that is.
+fn needs_calls(expression: &Expression, of_calls: &BTreeSet<String>) -> bool {
     let mut needs = false;
     names(expression, false, &mut |name, _| {
         needs |= is_of_calls(name) || of_calls.contains(name.split('.').next().unwrap_or(name));
@@ -241,6 +246,18 @@ impl<'a> Scope<'a> {
                 }
                 _ => Value::Missing,
             },
+            Function::At => match (self.value(&arguments[0]), self.value(last).number()) {
+                (Value::List(members), Some(nth)) => {
+                    let place = (nth as usize).checked_sub(1);
+                    place.and_then(|place| members.into_iter().nth(place)).unwrap_or(Value::Missing)
+                }
+                _ => Value::Missing,
+            },
+            Function::Runs => {
+                let all = self.value(last).numbers();
+                let breaks = all.windows(2).filter(|pair| pair[1] - pair[0] != 1.0).count();
+                number(breaks + usize::from(!all.is_empty()))
+            }
             Function::Len => match self.value(last) {
                 Value::Text(text) => number(text.len()),
                 Value::List(members) => number(members.len()),
@@ -393,6 +410,10 @@ mod tests {
             ("1 / 0", "nothing"),
             ("text(\"6869\")", "hi"),
             ("len(\"hello\")", "5"),
+            ("at([7, 8], 2)", "8"),
+            ("at([7, 8], 3)", "nothing"),
+            ("runs([3, 4, 5, 9, 11, 12])", "3"),
+            ("runs([])", "0"),
             ("join([1, \"a\"], \",\")", "1,a"),
             ("join(skip([1, 2, 3], 1), \"-\")", "2-3"),
         ] {

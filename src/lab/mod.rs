@@ -10,6 +10,7 @@
 //!   quiz        predictions, committed before anything is shown
 //!   session     all of these in the order of the file
 //!   answers     what is kept of a session, as JSON
+//!   grade       answers, worked out again from the captures beside them
 //!   student     seed and parameters from a student's name
 //!   shelf       the labs that layerlab carries
 //! ```
@@ -20,6 +21,7 @@ mod error;
 pub mod expression;
 pub mod facts;
 pub mod filter;
+pub mod grade;
 pub mod parse;
 pub mod quiz;
 mod record;

@@ -89,6 +89,20 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
     }
 }
 
+/// Of a question that a capture cannot answer.
+#[must_use]
+pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
+    Answered {
+        id: predict.id.clone(),
+        ask: predict.ask.clone(),
+        predicted: predicted.map(str::to_owned),
+        observed: "not in a capture".to_owned(),
+        right: None,
+        often: None,
+        frames: Vec::new(),
+    }
+}
+
 fn same(one: &str, two: &str) -> bool {
     one.eq_ignore_ascii_case(two) || one.parse::<f64>().is_ok_and(|one| two.parse() == Ok(one))
 }

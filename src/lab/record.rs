@@ -16,6 +16,8 @@ pub struct Record {
     pub exit: Option<i32>,
     /// Read from a capture: no system call is known.
     pub captured: bool,
+    /// There is not even a capture: nothing is known.
+    pub absent: bool,
 }
 
 impl Record {
@@ -35,6 +37,12 @@ impl Record {
             }
         }
         record
+    }
+
+    /// Of a run that left no capture.
+    #[must_use]
+    pub fn absent() -> Record {
+        Record { captured: true, absent: true, ..Record::default() }
     }
 
     /// The same, read from a capture.

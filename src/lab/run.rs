@@ -2,7 +2,7 @@
 
 use super::record::Record;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,6 +46,12 @@ pub enum RunError {
         /// What it said.
         said: String,
     },
+    /// A capture that cannot be read.
+    #[error("{said}")]
+    Capture {
+        /// What was said of it.
+        said: String,
+    },
     /// It ended by a signal.
     #[error("layerlab {words} ended by a signal: {said}")]
     Signal {
@@ -70,11 +76,12 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs layerlab with these words. Some commands write text for people alone.
+    /// Runs layerlab with these words. Some commands write text for people alone. What crosses the wire is kept in a
+    /// capture where a file is named.
     ///
     /// # Errors
     /// When it did not run to its end. That its answer is no is no error.
-    pub fn run(&self, words: &[String], text: bool) -> Result<Record, RunError> {
+    pub fn run(&self, words: &[String], text: bool, keep: Option<&Path>) -> Result<Record, RunError> {
         let mut all = words.to_vec();
         let has =
             |all: &[String], option: &str| all.iter().any(|word| word.split('=').next() == Some(option));
@@ -92,6 +99,10 @@ impl Runner {
                 all.push(format!("--backend={backend}"));
             }
         }
+        if let Some(file) = keep {
+            all.push(format!("--capture={}", file.display()));
+            all.push("--vantage=wire".to_owned());
+        }
         let (printed, said, exit) = self.output(&all)?;
         let words = words.join(" ");
         let said = said.trim().trim_start_matches("layerlab: ").to_owned();
@@ -107,12 +118,12 @@ impl Runner {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn dissect(&self, capture: &str) -> Result<Record, RunError> {
-        let words = ["dissect", "--json", "--", capture].map(str::to_owned);
+    pub fn dissect(&self, capture: &Path) -> Result<Record, RunError> {
+        let words = ["dissect", "--json", "--", &capture.to_string_lossy()].map(str::to_owned);
         let (printed, said, exit) = self.output(&words)?;
         match exit {
             Some(0) => Ok(Record::captured(&printed)),
-            _ => Err(RunError::Usage { words: words.join(" "), said: said.trim().to_owned() }),
+            _ => Err(RunError::Capture { said: said.trim().trim_start_matches("layerlab: ").to_owned() }),
         }
     }
 

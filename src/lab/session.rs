@@ -1,13 +1,13 @@
 //! One going through a lab: what was predicted, run and found, in the order of the file.
 
 use super::check::{Checked, Verdict, check};
-use super::facts::{Lets, names};
-use super::parse::{Answer, Lab, Predict, Run, Statement};
+use super::facts::{Lets, is_open, names};
+use super::parse::{Lab, Predict, Run, Statement, What};
 use super::quiz::{self, Answered};
 use super::record::Record;
 use super::student::{Student, words};
 use super::value::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A lab under way.
 #[derive(Debug)]
@@ -23,6 +23,8 @@ pub struct Session<'l> {
     /// Questions whose answer is not known yet, with what was predicted.
     waiting: Vec<(&'l Predict, Option<String>)>,
     record: Record,
+    /// The seeds of the runs, where they are known.
+    pub seeds: Vec<Option<u64>>,
     lets: Lets,
     of_calls: BTreeSet<String>,
     /// As it was before the checks of the last run, for its changes.
@@ -40,6 +42,7 @@ impl<'l> Session<'l> {
             answered: Vec::new(),
             waiting: Vec::new(),
             record: Record::default(),
+            seeds: Vec::new(),
             lets: Lets::new(),
             of_calls: BTreeSet::new(),
             before: Default::default(),
@@ -61,6 +64,7 @@ impl<'l> Session<'l> {
     pub fn ran(&mut self, run: &Run, record: Record) {
         let (_, lets) = words(run, self.student.as_ref());
         self.lets.extend(lets);
+        self.seeds.push(record.run["seed"].as_u64());
         self.record = record;
         self.before = (self.lets.clone(), self.of_calls.clone());
     }
@@ -91,7 +95,10 @@ impl<'l> Session<'l> {
         let mut new = Vec::new();
         let mut kept = Vec::new();
         for (predict, predicted) in self.waiting.drain(..) {
-            if answerable(predict, &self.lets) {
+            let open = predict.answer.expressions().any(|e| is_open(e, &self.record, &self.of_calls));
+            if open {
+                new.push(quiz::unanswered(predict, predicted.as_deref()));
+            } else if answerable(predict, &self.lets) {
                 new.push(quiz::answer(predict, predicted.as_deref(), &self.record, &self.lets));
             } else {
                 kept.push((predict, predicted));
@@ -100,6 +107,32 @@ impl<'l> Session<'l> {
         self.waiting = kept;
         self.answered.extend(new.iter().cloned());
         new
+    }
+
+    /// Goes through a lab once more, with what was recorded of its runs and predicted then.
+    #[must_use]
+    pub fn replay(
+        lab: &'l Lab,
+        student: Option<&str>,
+        records: Vec<Record>,
+        predictions: &BTreeMap<String, String>,
+    ) -> Session<'l> {
+        let mut session = Session::new(lab, student);
+        let mut records = records.into_iter();
+        for (nth, part) in lab.parts.iter().enumerate() {
+            match &part.what {
+                What::Predict(predict) => session.predicted(predict, predictions.get(&predict.id).cloned()),
+                What::Run(run) => session.ran(run, records.next().unwrap_or_else(Record::absent)),
+                What::Check(statements) => {
+                    session.check(statements);
+                    if lab.ends_checks(nth) {
+                        session.reveal();
+                    }
+                }
+                What::Prose(_) | What::Change(_) => {}
+            }
+        }
+        session
     }
 
     /// Whether all that could be checked holds, and something was.
@@ -118,9 +151,6 @@ fn answerable(predict: &Predict, lets: &Lets) -> bool {
         let of_run = ["exit", "outcome", "run"].contains(&first);
         known &= in_filter || of_run || lets.get(first).is_some_and(|value| *value != Value::Missing);
     };
-    match &predict.answer {
-        Answer::Expression { expression, .. } => names(expression, false, &mut look),
-        Answer::Choices(choices) => choices.iter().for_each(|(_, fact)| names(fact, false, &mut look)),
-    }
+    predict.answer.expressions().for_each(|expression| names(expression, false, &mut look));
     known
 }

@@ -18,10 +18,13 @@ pub const LABS: &[(&str, &str)] = &[
     ("labs/14-patience-doubles.md", include_str!("../../labs/14-patience-doubles.md")),
     ("labs/15-which-segment.md", include_str!("../../labs/15-which-segment.md")),
     ("labs/16-window-growth.md", include_str!("../../labs/16-window-growth.md")),
+    ("labs/17-udp-is-faster.md", include_str!("../../labs/17-udp-is-faster.md")),
     ("labs/18-one-missing-brick.md", include_str!("../../labs/18-one-missing-brick.md")),
+    ("labs/19-bursts.md", include_str!("../../labs/19-bursts.md")),
     ("labs/20-draw-your-own-edges.md", include_str!("../../labs/20-draw-your-own-edges.md")),
     ("labs/21-upgrade.md", include_str!("../../labs/21-upgrade.md")),
     ("labs/22-read-the-frame.md", include_str!("../../labs/22-read-the-frame.md")),
+    ("labs/23-push.md", include_str!("../../labs/23-push.md")),
     ("labs/26-at-least-once.md", include_str!("../../labs/26-at-least-once.md")),
     ("labs/27-work-or-fan-out.md", include_str!("../../labs/27-work-or-fan-out.md")),
 ];

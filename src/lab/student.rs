@@ -52,6 +52,14 @@ pub fn words(run: &Run, student: Option<&Student>) -> (Vec<String>, Vec<(String,
     (words, lets)
 }
 
+/// The numbers below `n` in an order that this seed decides.
+#[must_use]
+pub fn order(seed: u64, n: usize) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..n).collect();
+    all.sort_by_key(|place| Sha1::digest(format!("{seed} {place}")));
+    all
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::parse::Vary;
@@ -72,6 +80,8 @@ mod tests {
         assert_eq!(seen, options);
         assert_ne!(Student::new("ada", 2).seed(), Student::new("ada", 3).seed());
         assert!(Student::new("ada", 2).seed() < 1 << 53);
+        assert_eq!(order(7, 9), order(7, 9));
+        assert_ne!(order(7, 9), order(8, 9));
         assert_eq!(of("ada").1[0].1, Value::Text(of("ada").0[2].clone()));
     }
 }

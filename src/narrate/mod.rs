@@ -34,6 +34,7 @@ mod text;
 mod timeline;
 mod verdict;
 pub mod why;
+pub mod worksheet;
 
 pub use bits::{queue_bits, websocket_bits};
 pub use bytes::{bytes, hexdump};

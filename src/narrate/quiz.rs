@@ -112,6 +112,57 @@ pub fn tally(verdicts: &[Verdict]) -> String {
     text
 }
 
+/// What came of a student's answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Graded<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// The lab's number.
+    pub lab: u32,
+    /// Whose it is; empty where nobody says.
+    pub student: &'a str,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Facts that the captures show.
+    pub holds: usize,
+    /// Those that they show not to hold.
+    pub fails: &'a [String],
+    /// Those that no capture can tell.
+    pub open: usize,
+    /// Predictions that were right.
+    pub right: usize,
+    /// Predictions.
+    pub predicted: usize,
+    /// The runs have another's seed.
+    pub other_seed: bool,
+}
+
+/// One line a file, and below it what stands against it.
+#[must_use]
+pub fn graded(told: &Graded<'_>) -> String {
+    let whose = if told.student.is_empty() { "nobody named" } else { told.student };
+    let mut text = lines(
+        if told.passed { "passed" } else { "NOT YET" },
+        &safe(
+            &format!(
+                "lab {} {whose} ({}): {} facts shown, {} open, {} of {} predictions right",
+                told.lab, told.file, told.holds, told.open, told.right, told.predicted
+            ),
+            false,
+        ),
+    );
+    if told.holds == 0 && told.fails.is_empty() {
+        text.push_str(&lines("", "No capture lies beside it: nothing can be worked out again."));
+    }
+    if !told.fails.is_empty() {
+        text.push_str(&lines("", &format!("The captures show that these are not so: {}.", told.fails.join(", "))));
+    }
+    if told.other_seed {
+        text.push_str(&lines("", "The runs were not made with this student's seed."));
+    }
+    text
+}
+
 fn within(frames: &[u64]) -> String {
     if frames.is_empty() { String::new() } else { format!(" ({})", named(frames).trim_start()) }
 }
@@ -158,7 +209,7 @@ mod tests {
             often: Some("the handshake is three, but two were ARP"),
             frames: &[1, 2, 3, 4, 5],
         };
-        let many = "         Many say 3: the handshake is three, but two were ARP. Look at frames 1-5.\n";
+        let many = "         Many say 3: the handshake is three, but two were ARP. Look at frames\n         1-5.\n";
         assert_eq!(result(&told), format!("\nPREDICT  How many frames?\nRESULT   5, not 3.\n{many}"));
         let right = Told { predicted: Some("5"), right: Some(true), often: None, ..told };
         assert!(result(&right).ends_with("RESULT   5, as you said.\n"));

@@ -1,6 +1,6 @@
 //! What was typed behind `layerlab lab`.
 
-use clap::{ArgAction, Args, Subcommand, ValueHint};
+use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
 /// `layerlab lab ...`
@@ -16,6 +16,11 @@ pub(crate) enum LabCommand {
     #[command(after_help = "Exit status: 0 every claim holds; 1 one does not; 2 the lab's file is wrong; \
         3 this machine can't.")]
     Check(CheckArgs),
+    /// A table of what crossed the wire, with blanks to fill in; the key goes to another file
+    Worksheet(WorksheetArgs),
+    /// Work answers out again, from the captures that lie beside them
+    #[command(after_help = "Exit status: 0 all passed, 1 one did not. No marks are given for a right prediction.")]
+    Grade(GradeArgs),
 }
 
 /// Options of `lab list`.
@@ -73,9 +78,12 @@ pub(crate) struct RunLabArgs {
 pub(crate) struct CheckArgs {
     /// A lab's number, or a file of your own
     pub(crate) lab: String,
-    /// Check this capture in the place of a run; given again, of the lab's next run
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
+    /// Check this capture in the place of a run (given again, of the next), or those of a directory
+    #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, action = ArgAction::Append)]
     pub(crate) capture: Vec<PathBuf>,
+    /// Keep what crosses the wire in each run here, for --capture
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "capture")]
+    pub(crate) keep: Option<PathBuf>,
     /// Try the lab itself: run each of its changes, and see that the facts fail that it breaks
     #[arg(long, conflicts_with = "capture")]
     pub(crate) changes: bool,
@@ -84,4 +92,59 @@ pub(crate) struct CheckArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) place: PlaceOfLab,
+}
+
+/// Options of `lab worksheet`.
+#[derive(Args, Debug)]
+pub(crate) struct WorksheetArgs {
+    /// A lab's number, or a file of your own
+    pub(crate) lab: String,
+    /// The columns to leave blank
+    #[arg(long, value_enum, value_name = "COLUMN,..", value_delimiter = ',', default_value = "seq,ack")]
+    pub(crate) blank: Vec<ColumnArg>,
+    /// Shuffle the rows, without their numbers and times: the order is asked for too
+    #[arg(long)]
+    pub(crate) shuffle: bool,
+    /// Which of the lab's runs, 1 the first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) run: u8,
+    /// Write the key here
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) place: PlaceOfLab,
+}
+
+/// A column of a worksheet.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(crate) enum ColumnArg {
+    /// From whom to whom
+    Direction,
+    /// What the frame carries
+    Protocol,
+    /// TCP's flags
+    Flags,
+    /// The sequence number, relative
+    Seq,
+    /// The acknowledgment number, relative
+    Ack,
+    /// Octets of payload
+    Len,
+}
+
+/// Options of `lab grade`.
+#[derive(Args, Debug)]
+pub(crate) struct GradeArgs {
+    /// Answers that `lab run --answers` wrote
+    #[arg(required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+    /// As CSV
+    #[arg(long, group = "form", help_heading = "Output")]
+    pub(crate) csv: bool,
+    /// As JSON, one line a file
+    #[arg(long, group = "form", help_heading = "Output")]
+    pub(crate) json: bool,
+    /// As JUnit's XML
+    #[arg(long, group = "form", help_heading = "Output")]
+    pub(crate) junit: bool,
 }

@@ -9,24 +9,17 @@ use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::{Record, answers};
 use crate::narrate::quiz;
+use anyhow::Context;
+use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// `layerlab lab check`.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
     let (lab, _) = open(&args.lab)?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
-    let runs = lab.runs().count();
-    if !args.capture.is_empty() && args.capture.len() != runs {
-        return Err(Usage(format!(
-            "lab {} has {runs} runs, and {} captures were given: give --capture once for each",
-            lab.number,
-            args.capture.len()
-        ))
-        .into());
-    }
-    let mut captures = args.capture.iter();
+    let mut sources = sources(args, &lab)?.into_iter();
     let mut out = io::stdout().lock();
     let mut broken = 0;
     if !args.json {
@@ -35,10 +28,10 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
     for (nth, part) in lab.parts.iter().enumerate() {
         match &part.what {
             What::Run(run) => {
-                let record = record(&session, run, &runner, captures.next())?;
+                let source = sources.next().unwrap_or(Source::Run);
+                let record = record(&session, run, &runner, &source)?;
                 if !args.json {
-                    let what = if record.captured { "a capture" } else { &*run.command };
-                    writeln!(out, "\n{what}")?;
+                    writeln!(out, "\n{}", run.command)?;
                     out.flush()?;
                 }
                 session.ran(run, record);
@@ -55,7 +48,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
                     writeln!(out, "\ninstead: {}", change.run.command)?;
                     out.flush()?;
                 }
-                let record = record(&session, &change.run, &runner, None)?;
+                let record = record(&session, &change.run, &runner, &Source::Run)?;
                 for checked in session.check_instead(&blocks(&lab, nth), &record) {
                     if !change.breaks.contains(&checked.id) {
                         continue;
@@ -71,7 +64,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
         }
     }
     if args.json {
-        writeln!(out, "{}", answers::json(&session))?;
+        writeln!(out, "{}", answers::json(&session, &[]))?;
     } else {
         out.write_all(quiz::tally(&session.checked.iter().map(verdict).collect::<Vec<_>>()).as_bytes())?;
         if broken > 0 {
@@ -84,15 +77,57 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
     Ok(if session.passed() && broken == 0 { Answer::Yes } else { Answer::No })
 }
 
-fn record(
-    session: &Session<'_>,
-    run: &Run,
-    runner: &Runner,
-    capture: Option<&PathBuf>,
-) -> anyhow::Result<Record> {
-    let record = match capture {
-        Some(capture) => runner.dissect(&capture.to_string_lossy()),
-        None => runner.run(&session.words(run), run.text),
+/// Where a run's record comes from.
+enum Source {
+    /// It is run.
+    Run,
+    /// It is run, and its capture kept.
+    Keep(PathBuf),
+    /// A capture stands in for it.
+    Capture(PathBuf),
+    /// Nothing does.
+    Nothing,
+}
+
+/// One for each run.
+fn sources(args: &CheckArgs, lab: &Lab) -> anyhow::Result<Vec<Source>> {
+    let named = |folder: &Path, nth: usize| folder.join(format!("{:02}-{nth}.pcapng", lab.number));
+    let all: Vec<&Run> = lab.runs().collect();
+    if let Some(folder) = &args.keep {
+        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+        let of = |(nth, run): (usize, &&Run)| {
+            if run.can_be_kept() { Source::Keep(named(folder, nth)) } else { Source::Run }
+        };
+        return Ok((1..).zip(&all).map(of).collect());
+    }
+    match &args.capture[..] {
+        [] => Ok(Vec::new()),
+        [folder] if folder.is_dir() => {
+            let of = |(nth, run): (usize, &&Run)| match run.can_be_kept() {
+                true => Source::Capture(named(folder, nth)),
+                false if run.is_local() => Source::Run,
+                false => Source::Nothing,
+            };
+            Ok((1..).zip(&all).map(of).collect())
+        }
+        files if files.len() == all.len() => Ok(files.iter().cloned().map(Source::Capture).collect()),
+        files => Err(Usage(format!(
+            "lab {} has {} runs, and {} captures were given: give --capture once for each, or a directory",
+            lab.number,
+            all.len(),
+            files.len()
+        ))
+        .into()),
+    }
+}
+
+fn record(session: &Session<'_>, run: &Run, runner: &Runner, source: &Source) -> anyhow::Result<Record> {
+    let words = session.words(run);
+    let record = match source {
+        Source::Run => runner.run(&words, run.text, None),
+        Source::Keep(file) => runner.run(&words, run.text, Some(file)),
+        Source::Capture(file) => runner.dissect(file),
+        Source::Nothing => Ok(Record::absent()),
     };
     record.map_err(cannot)
 }

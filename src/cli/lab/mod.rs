@@ -2,8 +2,10 @@
 
 mod args;
 mod check;
+mod grade;
 mod play;
 mod show;
+mod worksheet;
 
 use super::exit::{Answer, Cannot, Usage};
 use crate::lab::parse::Needs;
@@ -22,6 +24,8 @@ pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
         LabCommand::Show(args) => show::show(args),
         LabCommand::Run(args) => play::run(args),
         LabCommand::Check(args) => check::run(args),
+        LabCommand::Worksheet(args) => worksheet::run(args),
+        LabCommand::Grade(args) => grade::run(args),
     }
 }
 

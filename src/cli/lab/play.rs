@@ -11,6 +11,7 @@ use crate::lab::{Part, Record, answers};
 use crate::narrate::quiz;
 use anyhow::Context;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::io::{self, BufRead, Write};
 
 /// How often a prediction that is no answer may be put right.
@@ -23,6 +24,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
+    let mut captures: Vec<Option<String>> = Vec::new();
     for (nth, part) in lab.parts.iter().enumerate() {
         if let What::Predict(predict) = &part.what {
             let predicted = if args.quiz { Some(ask(&mut out, predict)?) } else { None };
@@ -32,11 +34,9 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
             session.predicted(predict, predicted);
             continue;
         }
-        step(&mut out, part, &mut session, &runner, args.teacher)?;
+        step(&mut out, part, &mut session, &runner, args, &mut captures)?;
         // What was predicted stands beside what was seen before anything explains it.
-        let last_check = matches!(part.what, What::Check(_))
-            && !lab.parts.get(nth + 1).is_some_and(|next| matches!(next.what, What::Check(_)));
-        if last_check {
+        if lab.ends_checks(nth) {
             for answered in session.reveal() {
                 let told = quiz::Told {
                     ask: &answered.ask,
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
         }
     }
     if let Some(file) = &args.answers {
-        fs::write(file, format!("{:#}\n", answers::json(&session)))
+        fs::write(file, format!("{:#}\n", answers::json(&session, &captures)))
             .with_context(|| format!("the answers cannot be written to {}", file.display()))?;
     }
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
@@ -82,14 +82,20 @@ fn step(
     part: &Part,
     session: &mut Session<'_>,
     runner: &Runner,
-    teacher: bool,
+    args: &RunLabArgs,
+    captures: &mut Vec<Option<String>>,
 ) -> anyhow::Result<()> {
     match &part.what {
         What::Run(run) => {
             let words = session.words(run);
             writeln!(out, "$ layerlab {}\n", shell(&words))?;
             out.flush()?;
-            let record = runner.run(&words, run.text).map_err(cannot)?;
+            // Beside the answers lies what they can be worked out from again.
+            let answers = args.answers.as_ref().filter(|_| run.can_be_kept());
+            let keep = answers.map(|file| beside(file, captures.len() + 1));
+            let record = runner.run(&words, run.text, keep.as_deref()).map_err(cannot)?;
+            let name = keep.and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
+            captures.push(name);
             tell(out, &record)?;
             session.ran(run, record);
         }
@@ -98,7 +104,7 @@ fn step(
             for checked in session.check(statements) {
                 let text = check::told(checked);
                 out.write_all(text.as_bytes())?;
-                if teacher {
+                if args.teacher {
                     writeln!(out, "      {}\n      seen: {}", checked.expected, checked.seen)?;
                 }
             }
@@ -106,6 +112,12 @@ fn step(
         _ => out.write_all(show::seen(part).as_bytes())?,
     }
     Ok(())
+}
+
+/// `ada-04.json` and 2 give `ada-04-2.pcapng`.
+fn beside(answers: &Path, run: usize) -> PathBuf {
+    let stem = answers.file_stem().unwrap_or_default().to_string_lossy();
+    answers.with_file_name(format!("{stem}-{run}.pcapng"))
 }
 
 /// The words as a shell takes them.

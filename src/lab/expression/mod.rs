@@ -136,6 +136,10 @@ functions! {
     Sorted "sorted" 1 1 nothing;
     /// A list without its first n.
     Skip "skip" 2 2 nothing;
+    /// The nth member of a list, 1 the first.
+    At "at" 2 2 nothing;
+    /// How many runs of consecutive numbers a list has.
+    Runs "runs" 1 1 nothing;
     /// The octets of a text, or the members of a list.
     Len "len" 1 1 nothing;
     /// A number without its sign.

@@ -140,7 +140,40 @@ pub struct Change {
     pub breaks: Vec<String>,
 }
 
+impl Answer {
+    /// What it is worked out from.
+    pub fn expressions(&self) -> impl Iterator<Item = &Expression> {
+        let (one, choices) = match self {
+            Answer::Expression { expression, .. } => (Some(expression), None),
+            Answer::Choices(choices) => (None, Some(choices)),
+        };
+        one.into_iter().chain(choices.into_iter().flatten().map(|(_, fact)| fact))
+    }
+}
+
+impl Run {
+    /// Whether a capture of it can be kept: it is one run, on a wire of ours.
+    #[must_use]
+    pub fn can_be_kept(&self) -> bool {
+        let many = self.words.starts_with(&["ws".to_owned(), "compare".to_owned()]) || self.words.first().is_some_and(|word| word == "loss");
+        !self.is_local() && !many
+    }
+
+    /// Whether it runs on every machine: it writes text alone, or says itself where it takes place.
+    #[must_use]
+    pub fn is_local(&self) -> bool {
+        self.text || self.words.iter().any(|word| word == "--net" || word.starts_with("--net="))
+    }
+}
+
 impl Lab {
+    /// Whether the checks of a run end with this part: then its questions are answered.
+    #[must_use]
+    pub fn ends_checks(&self, part: usize) -> bool {
+        let is_check = |nth: usize| self.parts.get(nth).is_some_and(|part| matches!(part.what, What::Check(_)));
+        is_check(part) && !is_check(part + 1)
+    }
+
     /// Reads a lab.
     ///
     /// # Errors

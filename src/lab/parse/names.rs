@@ -1,6 +1,6 @@
 //! What holds for a lab as a whole: each name is there once, and stands for something.
 
-use super::{Answer, Lab, Predict, Problem, What, Wrong};
+use super::{Lab, Predict, Problem, What, Wrong};
 use crate::lab::expression::Expression;
 use crate::lab::facts::names;
 use std::collections::BTreeSet;
@@ -87,11 +87,7 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
 fn answered(waiting: &mut Vec<(usize, &Predict)>, lets: &BTreeSet<String>, more: bool) -> Result<(), Wrong> {
     let mut kept = Vec::new();
     for (line, predict) in waiting.drain(..) {
-        let expressions: Vec<&Expression> = match &predict.answer {
-            Answer::Expression { expression, .. } => vec![expression],
-            Answer::Choices(choices) => choices.iter().map(|(_, fact)| fact).collect(),
-        };
-        match expressions.into_iter().try_for_each(|expression| known(line, expression, lets)) {
+        match predict.answer.expressions().try_for_each(|expression| known(line, expression, lets)) {
             Err(_) if more => kept.push((line, predict)),
             Err(wrong) => return Err(wrong),
             Ok(()) => {}

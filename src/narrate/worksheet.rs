@@ -1,0 +1,100 @@
+//! A worksheet: what crossed the wire as a table in Markdown, with blanks to fill in, and its key.
+
+/// A frame, as a worksheet shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// Its number on the wire.
+    pub number: String,
+    /// When it entered the wire.
+    pub time: String,
+    /// Direction, protocol, flags, sequence number, acknowledgment number, octets of payload: [`COLUMNS`].
+    pub cells: [String; 6],
+}
+
+/// The columns that may be left blank.
+pub const COLUMNS: [&str; 6] = ["direction", "protocol", "flags", "seq", "ack", "len"];
+
+/// A worksheet's head.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// The lab.
+    pub title: &'a str,
+    /// The command whose frames these are.
+    pub command: &'a str,
+    /// Whose it is; empty for a line to write a name on.
+    pub student: &'a str,
+    /// The lab's questions.
+    pub questions: &'a [String],
+}
+
+/// The sheet, and the key: the same table without blanks. Where `order` is given the rows stand in it, and their
+/// numbers and times are blanks too.
+#[must_use]
+pub fn worksheet(
+    head: &Head<'_>,
+    rows: &[Row],
+    blank: &[usize],
+    order: Option<&[usize]>,
+) -> (String, String) {
+    let name = if head.student.is_empty() { "______________________" } else { head.student };
+    let mut sheet = format!("# {}\n\nName: {name}\n\n", head.title);
+    for (n, question) in (1..).zip(head.questions) {
+        sheet.push_str(&format!("{n}. {question}\n\n   Before: ________  After: ________\n\n"));
+    }
+    let what = if order.is_some() { "Put the frames in their order, and fill in" } else { "Fill in" };
+    sheet.push_str(&format!("{what} what is missing. The frames are those of\n`{}`.\n\n", head.command));
+    let mut key = format!("# {}: key\n\n", head.title);
+    let inside = |n: &&usize| **n < rows.len();
+    let places: Vec<usize> = match order {
+        Some(order) => order.iter().filter(inside).copied().collect(),
+        None => (0..rows.len()).collect(),
+    };
+    table(&mut sheet, &places, rows, |row, column| match column {
+        None => order.is_some(),
+        Some(column) => blank.contains(&column) && !row.cells[column].is_empty(),
+    });
+    table(&mut key, &places, rows, |_, _| false);
+    (sheet, key)
+}
+
+/// A table in Markdown; a column that is `None` is the number or the time.
+fn table(to: &mut String, places: &[usize], rows: &[Row], is_blank: impl Fn(&Row, Option<usize>) -> bool) {
+    to.push_str("| # | ms |");
+    COLUMNS.iter().for_each(|name| to.push_str(&format!(" {name} |")));
+    to.push_str("\n|---|---|");
+    to.push_str(&"---|".repeat(COLUMNS.len()));
+    to.push('\n');
+    for place in places {
+        let row = &rows[*place];
+        to.push('|');
+        let cells = [(None, &row.number), (None, &row.time)];
+        for (column, cell) in cells.into_iter().chain(row.cells.iter().enumerate().map(|(n, c)| (Some(n), c))) {
+            let shown = if is_blank(row, column) { "____" } else { cell };
+            to.push_str(&format!(" {shown} |"));
+        }
+        to.push('\n');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sheet_has_blanks_and_the_key_has_none() {
+        let row = |number: &str, seq: &str| Row {
+            number: number.into(),
+            time: "1.5".into(),
+            cells: ["A>B", "TCP", "SYN", seq, "", "0"].map(String::from),
+        };
+        let head = Head { title: "Lab 4", command: "layerlab tcp echo", student: "", questions: &["How many?".into()] };
+        let rows = [row("1", "0"), row("2", "7")];
+        let (sheet, key) = worksheet(&head, &rows, &[3, 4], None);
+        assert!(sheet.contains("| 1 | 1.5 | A>B | TCP | SYN | ____ |  | 0 |"), "{sheet}");
+        assert!(sheet.contains("1. How many?") && key.contains("| 2 | 1.5 | A>B | TCP | SYN | 7 |  | 0 |"));
+        assert!(!key.contains("____"));
+        let (sheet, key) = worksheet(&head, &rows, &[3], Some(&[1, 0]));
+        assert!(sheet.contains("| ____ | ____ | A>B |") && !sheet.contains("| 2 |"), "{sheet}");
+        assert!(key.find("| 2 |").unwrap() < key.find("| 1 |").unwrap());
+    }
+}
