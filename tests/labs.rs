@@ -133,6 +133,16 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
     assert_eq!(kept["checks"][0]["verdict"], "holds");
 }
 
+/// Lab 4 has a lab two before it, and none five before.
+#[test]
+fn what_was_learned_is_asked_for_again() {
+    let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--recall"], "71\n5\n2\n");
+    assert_eq!(code, 0, "{err}{out}");
+    let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
+    assert!(at("From lab 2: ") < at("RESULT   71, as you said.") && at("RESULT   71") < at("RESULT   5, as"), "{out}");
+    assert_eq!(out.matches("From lab").count(), 1);
+}
+
 #[test]
 fn without_an_answer_a_quiz_shows_nothing() {
     let (code, out, err) = typed(&["lab", "run", "4", "--quiz"], "");

@@ -46,6 +46,16 @@ pub fn event(at_ns: Option<u64>, sentence: &str) -> String {
     }
 }
 
+/// A question, with its choices where it has any.
+#[must_use]
+pub fn question(ask: &str, choices: &[&str]) -> String {
+    let mut text = lines("PREDICT", ask);
+    for (n, choice) in (1..).zip(choices) {
+        text.push_str(&lines("", &format!("{n}  {choice}")));
+    }
+    text
+}
+
 /// A fact that was checked.
 #[must_use]
 pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str, frames: &[u64]) -> String {

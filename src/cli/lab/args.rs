@@ -63,6 +63,9 @@ pub(crate) struct RunLabArgs {
     /// Ask for each prediction, and show nothing before it is committed
     #[arg(long)]
     pub(crate) quiz: bool,
+    /// With --quiz: first a question each of the labs two and five before this one
+    #[arg(long, requires = "quiz")]
+    pub(crate) recall: bool,
     /// Show every check with what was expected and seen, and ask nothing
     #[arg(long, conflicts_with = "quiz")]
     pub(crate) teacher: bool,

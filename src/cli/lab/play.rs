@@ -4,10 +4,10 @@ use super::args::RunLabArgs;
 use super::{cannot, check, open, runner, show};
 use crate::cli::exit::{Answer, Usage};
 use crate::lab::parse::{Predict, What};
-use crate::lab::quiz as questions;
+use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Part, Record, answers};
+use crate::lab::{Lab, Part, Record, answers};
 use crate::narrate::quiz;
 use anyhow::Context;
 use std::fs;
@@ -24,6 +24,9 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
+    if args.recall {
+        recall(&mut out, &lab, &runner)?;
+    }
     let mut captures: Vec<Option<String>> = Vec::new();
     for (nth, part) in lab.parts.iter().enumerate() {
         if let What::Predict(predict) = &part.what {
@@ -38,15 +41,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
         // What was predicted stands beside what was seen before anything explains it.
         if lab.ends_checks(nth) {
             for answered in session.reveal() {
-                let told = quiz::Told {
-                    ask: &answered.ask,
-                    predicted: answered.predicted.as_deref(),
-                    observed: &answered.observed,
-                    right: answered.right,
-                    often: answered.often.as_deref(),
-                    frames: &answered.frames,
-                };
-                out.write_all(quiz::result(&told).as_bytes())?;
+                out.write_all(result(&answered).as_bytes())?;
             }
         }
     }
@@ -57,6 +52,53 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
     out.write_all(quiz::tally(&verdicts).as_bytes())?;
     Ok(if session.passed() { Answer::Yes } else { Answer::No })
+}
+
+/// A question beside what was observed.
+fn result(answered: &Answered) -> String {
+    quiz::result(&quiz::Told {
+        ask: &answered.ask,
+        predicted: answered.predicted.as_deref(),
+        observed: &answered.observed,
+        right: answered.right,
+        often: answered.often.as_deref(),
+        frames: &answered.frames,
+    })
+}
+
+/// A question each of the labs two and five before this one: what is asked for again is remembered. Their answers
+/// are observed too, so their runs are made for it.
+fn recall(out: &mut dyn Write, lab: &Lab, runner: &Runner) -> anyhow::Result<()> {
+    for back in [2, 5] {
+        let Some(Ok((old, _))) = lab.number.checked_sub(back).map(|number| open(&number.to_string())) else {
+            continue;
+        };
+        writeln!(out, "From lab {}: {}", old.number, old.title)?;
+        let mut session = Session::new(&old, None);
+        let mut asked = false;
+        for (nth, part) in old.parts.iter().enumerate() {
+            match &part.what {
+                What::Predict(predict) if !asked => {
+                    session.predicted(predict, Some(ask(out, predict)?));
+                    asked = true;
+                }
+                What::Run(run) => {
+                    let record = runner.run(&session.words(run), run.text, None).map_err(cannot)?;
+                    session.ran(run, record);
+                }
+                What::Check(statements) => {
+                    session.check(statements);
+                }
+                What::Predict(_) | What::Prose(_) | What::Change(_) => {}
+            }
+            let answered = if old.ends_checks(nth) { session.reveal() } else { Vec::new() };
+            if let Some(answered) = answered.first() {
+                writeln!(out, "{}", result(answered))?;
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A prediction: committed before anything is shown.

@@ -5,6 +5,7 @@ use super::open;
 use crate::cli::exit::Answer;
 use crate::lab::parse::{Predict, What};
 use crate::lab::{Lab, Part, parse, shelf};
+use crate::narrate::quiz;
 use serde_json::json;
 use std::io::{self, Write};
 
@@ -63,11 +64,9 @@ pub(super) fn seen(part: &Part) -> String {
 
 /// A question with its choices.
 pub(super) fn question(predict: &Predict) -> String {
-    let mut text = format!("PREDICT  {}\n", predict.ask);
-    if let parse::Answer::Choices(choices) = &predict.answer {
-        for (n, (words, _)) in (1..).zip(choices) {
-            text.push_str(&format!("         {n}  {words}\n"));
-        }
-    }
-    text
+    let choices: Vec<&str> = match &predict.answer {
+        parse::Answer::Choices(choices) => choices.iter().map(|(words, _)| &**words).collect(),
+        parse::Answer::Expression { .. } => Vec::new(),
+    };
+    quiz::question(&predict.ask, &choices)
 }
