@@ -139,7 +139,10 @@ fn what_was_learned_is_asked_for_again() {
     let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--recall"], "71\n5\n2\n");
     assert_eq!(code, 0, "{err}{out}");
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
-    assert!(at("From lab 2: ") < at("RESULT   71, as you said.") && at("RESULT   71") < at("RESULT   5, as"), "{out}");
+    assert!(
+        at("From lab 2: ") < at("RESULT   71, as you said.") && at("RESULT   71") < at("RESULT   5, as"),
+        "{out}"
+    );
     assert_eq!(out.matches("From lab").count(), 1);
 }
 
@@ -179,12 +182,16 @@ fn answers_are_worked_out_again() {
     fs::create_dir_all(&folder).unwrap();
     let file = folder.join("ada-04.json");
     let name = file.to_str().unwrap();
-    let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--student", "ada", "--answers", name], "5\n1\n");
+    let (code, out, err) =
+        typed(&["lab", "run", "4", "--quiz", "--student", "ada", "--answers", name], "5\n1\n");
     assert_eq!(code, 0, "{err}{out}");
     let (code, out, err) = typed(&["lab", "grade", "--json", name], "");
     assert_eq!(code, 0, "{err}{out}");
     let grade: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((&grade["seed"], &grade["pass"], &grade["student"]), (&"own".into(), &true.into(), &"ada".into()));
+    assert_eq!(
+        (&grade["seed"], &grade["pass"], &grade["student"]),
+        (&"own".into(), &true.into(), &"ada".into())
+    );
     assert_eq!((&grade["predicted"], &grade["right"]), (&2.into(), &1.into()));
     assert!(grade["holds"].as_u64() >= Some(8), "{grade}");
     // What the file claims has no weight: with another's name on it, or another lab's number, or without captures.

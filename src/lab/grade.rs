@@ -83,7 +83,11 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>) -> Gr
     let mut seeds = session.seeds.iter().flatten().peekable();
     let seed = match own {
         Some(own) if seeds.peek().is_some() => {
-            if seeds.all(|seed| *seed == own) { Seed::Own } else { Seed::Other }
+            if seeds.all(|seed| *seed == own) {
+                Seed::Own
+            } else {
+                Seed::Other
+            }
         }
         _ => Seed::Unknown,
     };
@@ -143,11 +147,18 @@ pub fn junit(grades: &[Grade]) -> String {
             cases.push(match failure {
                 None => format!("    <testcase {}/>\n", name(what)),
                 Some(why) => {
-                    format!("    <testcase {}><failure message=\"{}\"/></testcase>\n", name(what), escaped(why))
+                    format!(
+                        "    <testcase {}><failure message=\"{}\"/></testcase>\n",
+                        name(what),
+                        escaped(why)
+                    )
                 }
             });
         };
-        case(&format!("{} facts hold", grade.holds), (grade.holds == 0).then_some("no capture shows any fact"));
+        case(
+            &format!("{} facts hold", grade.holds),
+            (grade.holds == 0).then_some("no capture shows any fact"),
+        );
         for fact in &grade.fails {
             case(fact, Some("the capture shows that it is not so"));
         }

@@ -165,7 +165,10 @@ pub fn graded(told: &Graded<'_>) -> String {
         text.push_str(&lines("", "No capture lies beside it: nothing can be worked out again."));
     }
     if !told.fails.is_empty() {
-        text.push_str(&lines("", &format!("The captures show that these are not so: {}.", told.fails.join(", "))));
+        text.push_str(&lines(
+            "",
+            &format!("The captures show that these are not so: {}.", told.fails.join(", ")),
+        ));
     }
     if told.other_seed {
         text.push_str(&lines("", "The runs were not made with this student's seed."));
@@ -219,7 +222,8 @@ mod tests {
             often: Some("the handshake is three, but two were ARP"),
             frames: &[1, 2, 3, 4, 5],
         };
-        let many = "         Many say 3: the handshake is three, but two were ARP. Look at frames\n         1-5.\n";
+        let many =
+            "         Many say 3: the handshake is three, but two were ARP. Look at frames\n         1-5.\n";
         assert_eq!(result(&told), format!("\nPREDICT  How many frames?\nRESULT   5, not 3.\n{many}"));
         let right = Told { predicted: Some("5"), right: Some(true), often: None, ..told };
         assert!(result(&right).ends_with("RESULT   5, as you said.\n"));

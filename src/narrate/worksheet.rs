@@ -68,7 +68,8 @@ fn table(to: &mut String, places: &[usize], rows: &[Row], is_blank: impl Fn(&Row
         let row = &rows[*place];
         to.push('|');
         let cells = [(None, &row.number), (None, &row.time)];
-        for (column, cell) in cells.into_iter().chain(row.cells.iter().enumerate().map(|(n, c)| (Some(n), c))) {
+        for (column, cell) in cells.into_iter().chain(row.cells.iter().enumerate().map(|(n, c)| (Some(n), c)))
+        {
             let shown = if is_blank(row, column) { "____" } else { cell };
             to.push_str(&format!(" {shown} |"));
         }
@@ -87,7 +88,12 @@ mod tests {
             time: "1.5".into(),
             cells: ["A>B", "TCP", "SYN", seq, "", "0"].map(String::from),
         };
-        let head = Head { title: "Lab 4", command: "layerlab tcp echo", student: "", questions: &["How many?".into()] };
+        let head = Head {
+            title: "Lab 4",
+            command: "layerlab tcp echo",
+            student: "",
+            questions: &["How many?".into()],
+        };
         let rows = [row("1", "0"), row("2", "7")];
         let (sheet, key) = worksheet(&head, &rows, &[3, 4], None);
         assert!(sheet.contains("| 1 | 1.5 | A>B | TCP | SYN | ____ |  | 0 |"), "{sheet}");

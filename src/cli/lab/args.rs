@@ -19,7 +19,9 @@ pub(crate) enum LabCommand {
     /// A table of what crossed the wire, with blanks to fill in; the key goes to another file
     Worksheet(WorksheetArgs),
     /// Work answers out again, from the captures that lie beside them
-    #[command(after_help = "Exit status: 0 all passed, 1 one did not. No marks are given for a right prediction.")]
+    #[command(
+        after_help = "Exit status: 0 all passed, 1 one did not. No marks are given for a right prediction."
+    )]
     Grade(GradeArgs),
 }
 

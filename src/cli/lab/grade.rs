@@ -48,7 +48,8 @@ pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
 fn one(file: &Path) -> anyhow::Result<Grade> {
     let name = file.display().to_string();
     let text = fs::read_to_string(file).with_context(|| format!("the answers {name} cannot be read"))?;
-    let wrong = || Usage(format!("{name} holds no answers: give a file that `layerlab lab run --answers` wrote"));
+    let wrong =
+        || Usage(format!("{name} holds no answers: give a file that `layerlab lab run --answers` wrote"));
     let answers: Value = serde_json::from_str(&text).map_err(|_| wrong())?;
     let number = answers["lab"].as_u64().filter(|_| answers["kind"] == "lab").ok_or_else(wrong)?;
     let (lab, _) = open(&number.to_string())?;

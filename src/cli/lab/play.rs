@@ -11,8 +11,8 @@ use crate::lab::{Lab, Part, Record, answers};
 use crate::narrate::quiz;
 use anyhow::Context;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::io::{self, BufRead, Write};
+use std::path::{Path, PathBuf};
 
 /// How often a prediction that is no answer may be put right.
 const TRIES: usize = 5;

@@ -22,7 +22,11 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let nth = usize::from(args.run);
     let Some(run) = lab.runs().nth(nth - 1).filter(|run| run.can_be_kept()) else {
-        return Err(Usage(format!("run {nth} of lab {} has no frames to show: name another with --run", lab.number)).into());
+        return Err(Usage(format!(
+            "run {nth} of lab {} has no frames to show: name another with --run",
+            lab.number
+        ))
+        .into());
     };
     let words = session.words(run);
     let record = runner.run(&words, run.text, None).map_err(cannot)?;

@@ -155,7 +155,8 @@ impl Run {
     /// Whether a capture of it can be kept: it is one run, on a wire of ours.
     #[must_use]
     pub fn can_be_kept(&self) -> bool {
-        let many = self.words.starts_with(&["ws".to_owned(), "compare".to_owned()]) || self.words.first().is_some_and(|word| word == "loss");
+        let many = self.words.starts_with(&["ws".to_owned(), "compare".to_owned()])
+            || self.words.first().is_some_and(|word| word == "loss");
         !self.is_local() && !many
     }
 
@@ -170,7 +171,8 @@ impl Lab {
     /// Whether the checks of a run end with this part: then its questions are answered.
     #[must_use]
     pub fn ends_checks(&self, part: usize) -> bool {
-        let is_check = |nth: usize| self.parts.get(nth).is_some_and(|part| matches!(part.what, What::Check(_)));
+        let is_check =
+            |nth: usize| self.parts.get(nth).is_some_and(|part| matches!(part.what, What::Check(_)));
         is_check(part) && !is_check(part + 1)
     }
 
