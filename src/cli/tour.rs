@@ -72,7 +72,7 @@ fn closing(ground: &Ground, [tcp, udp, web]: [u64; 3]) -> String {
     };
     format!(
         "\n{counted}Next:\n  \
-         layerlab lab run 4 --quiz             the course: say what you expect, then see\n  \
+         layerlab lab run 4 --quiz             a course: expect, then see\n  \
          layerlab tcp echo --bytes             every header field of every frame\n  \
          layerlab tcp echo --drop 'tcp.data#1' lose a segment: TCP sends it again\n  \
          layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \

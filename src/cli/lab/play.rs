@@ -3,7 +3,7 @@
 use super::args::RunLabArgs;
 use super::{cannot, check, open, runner, show};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::parse::{Predict, What};
+use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
@@ -12,6 +12,7 @@ use crate::narrate::quiz;
 use anyhow::Context;
 use std::fs;
 use std::io::{self, BufRead, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 /// How often a prediction that is no answer may be put right.
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
         recall(&mut out, &lab, &runner)?;
     }
     let mut captures: Vec<Option<String>> = Vec::new();
+    let mut facts = String::new();
     for (nth, part) in lab.parts.iter().enumerate() {
         if let What::Predict(predict) = &part.what {
             let predicted = if args.quiz { Some(ask(&mut out, predict)?) } else { None };
@@ -37,13 +39,18 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
             session.predicted(predict, predicted);
             continue;
         }
-        step(&mut out, part, &mut session, &runner, args, &mut captures)?;
-        // What was predicted stands beside what was seen before anything explains it.
-        if lab.ends_checks(nth) {
-            for answered in session.reveal() {
-                out.write_all(result(&answered).as_bytes())?;
+        if let What::Check(statements) = &part.what {
+            facts.push_str(&checked(&mut session, statements, args.teacher));
+            // What was predicted stands beside what was seen before any fact gives it away.
+            if lab.ends_checks(nth) {
+                for answered in session.reveal() {
+                    out.write_all(result(&answered).as_bytes())?;
+                }
+                write!(out, "\n{}", mem::take(&mut facts))?;
             }
+            continue;
         }
+        step(&mut out, part, &mut session, &runner, args, &mut captures)?;
     }
     if let Some(file) = &args.answers {
         fs::write(file, format!("{:#}\n", answers::json(&session, &captures)))
@@ -141,19 +148,21 @@ fn step(
             tell(out, &record)?;
             session.ran(run, record);
         }
-        What::Check(statements) => {
-            writeln!(out)?;
-            for checked in session.check(statements) {
-                let text = check::told(checked);
-                out.write_all(text.as_bytes())?;
-                if args.teacher {
-                    writeln!(out, "      {}\n      seen: {}", checked.expected, checked.seen)?;
-                }
-            }
-        }
         _ => out.write_all(show::seen(part).as_bytes())?,
     }
     Ok(())
+}
+
+/// The facts of a block, each with what came of it.
+fn checked(session: &mut Session<'_>, statements: &[Statement], teacher: bool) -> String {
+    let mut text = String::new();
+    for checked in session.check(statements) {
+        text.push_str(&check::told(checked));
+        if teacher {
+            text.push_str(&format!("      {}\n      seen: {}\n", checked.expected, checked.seen));
+        }
+    }
+    text
 }
 
 /// `ada-04.json` and 2 give `ada-04-2.pcapng`.
