@@ -59,6 +59,17 @@ pub enum Problem {
     /// A command that is not layerlab's own.
     #[error("a lab runs layerlab's own commands alone: begin the line with `layerlab `")]
     Command,
+    /// A command that is not for labs.
+    #[error("a lab does not run `layerlab {found}`: it runs {may}")]
+    NotForLabs {
+        /// The words behind `layerlab`.
+        found: String,
+        /// What it may run.
+        may: String,
+    },
+    /// An option that writes a file.
+    #[error("a lab writes no files: take {0} away; `lab check --keep` keeps what crosses the wire")]
+    Writes(String),
     /// A quotation mark without its partner.
     #[error("a quotation mark {0} has no partner: close it")]
     Quote(char),

@@ -98,7 +98,10 @@ impl<'a> Scope<'a> {
         match expression {
             Expression::Number(n) => Value::Number(*n),
             Expression::Text(text) => Value::Text(text.clone()),
-            Expression::List(members) => Value::List(members.iter().map(|m| self.value(m)).collect()),
+            // A list in a list is none: lets made of lets would grow without bound.
+            Expression::List(members) => {
+                Value::List(members.iter().map(|m| self.value(m).single()).collect())
+            }
             Expression::Name(name) => self.name(name),
             Expression::Field(inner, name) => match self.value(inner) {
                 Value::Line(line) => {

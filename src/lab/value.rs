@@ -45,6 +45,11 @@ impl Value {
         }
     }
 
+    /// As a member of a list.
+    pub(crate) fn single(self) -> Value {
+        if matches!(self, Value::List(_)) { Value::Missing } else { self }
+    }
+
     /// The numbers of a list.
     pub(crate) fn numbers(&self) -> Vec<f64> {
         match self {

@@ -21,6 +21,9 @@ const SIGNS: [&str; 22] = [
 /// What a number may end in, and the nanoseconds that it is.
 const UNITS: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
 
+/// More than any fact takes: what is read is also walked, and a walk calls itself once a token.
+const TOKENS_MAX: usize = 1000;
+
 /// Cuts it up; each token with its column.
 pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ExpressionError> {
     let mut tokens = Vec::new();
@@ -58,6 +61,9 @@ pub(super) fn tokens(text: &str) -> Result<Vec<(usize, Token)>, ExpressionError>
         } else {
             return Err(error(if first == '=' { Kind::Single } else { Kind::Character(first) }));
         };
+        if tokens.len() == TOKENS_MAX {
+            return Err(error(Kind::Long(TOKENS_MAX)));
+        }
         tokens.push((column, token));
         rest = &rest[length..];
     }

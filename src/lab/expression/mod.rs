@@ -207,4 +207,10 @@ pub enum ExpressionErrorKind {
     /// Too deep.
     #[error("parentheses stand more than {0} deep: name a part of it with let")]
     Deep(usize),
+    /// Too long.
+    #[error("more than {0} words and signs: name a part of it with let")]
+    Long(usize),
+    /// A question about the whole run inside one about each of its lines.
+    #[error("{0}() would be asked again for every line: name it with let")]
+    Nested(&'static str),
 }

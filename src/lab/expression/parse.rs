@@ -231,7 +231,35 @@ impl Parser {
             self.at = begin;
             return Err(self.error(Kind::Arguments { name: function.name(), takes, given: arguments.len() }));
         }
+        // What is asked once a line asks nothing of all lines: a run of n lines is gone through n times at most.
+        let about_line = |(nth, _): &(usize, &Expression)| function.about_line(*nth, arguments.len());
+        let nested = arguments.iter().enumerate().filter(about_line).find_map(|(_, inner)| about_run(inner));
+        if let Some(nested) = nested {
+            self.at = begin;
+            return Err(self.error(Kind::Nested(nested.name())));
+        }
         Ok(Expression::Call(function, arguments))
+    }
+}
+
+/// The first function in it that goes through a whole run.
+fn about_run(expression: &Expression) -> Option<Function> {
+    match expression {
+        Expression::Number(_) | Expression::Text(_) | Expression::Name(_) => None,
+        Expression::List(members) => members.iter().find_map(about_run),
+        Expression::Field(inner, _) | Expression::Not(inner) => about_run(inner),
+        Expression::And(a, b)
+        | Expression::Or(a, b)
+        | Expression::Compare(a, _, b)
+        | Expression::Arithmetic(a, _, b) => about_run(a).or_else(|| about_run(b)),
+        Expression::In(one, members) => about_run(one).or_else(|| {
+            let bounds = members.iter().flat_map(|(low, high)| [Some(low), high.as_ref()]);
+            bounds.flatten().find_map(about_run)
+        }),
+        Expression::Call(function, arguments) => {
+            let whole = (0..arguments.len()).any(|nth| function.about_line(nth, arguments.len()));
+            if whole { Some(*function) } else { arguments.iter().find_map(about_run) }
+        }
     }
 }
 
@@ -270,5 +298,11 @@ mod tests {
         assert_eq!(wrong("").0, 1);
         assert_eq!(wrong("a b"), (3, "`b` stands where an operator or the end was expected".into()));
         assert!(wrong(&"(".repeat(500)).1.contains("deep"));
+        assert!(wrong(&"a+".repeat(5000)).1.contains("more than 1000"));
+        assert_eq!(
+            wrong("count(a == count(b))").1,
+            "count() would be asked again for every line: name it with let"
+        );
+        assert!(parse("count(len(a) > 2 && abs(b) == at(c, 1)) == max([1, count(d)])").is_ok());
     }
 }

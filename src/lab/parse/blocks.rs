@@ -1,6 +1,8 @@
 //! The fenced blocks, each by its own lines.
 
-use super::{Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong};
+use super::{
+    Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands,
+};
 use crate::lab::expression::{Expression, parse};
 use crate::lab::words::words;
 
@@ -145,6 +147,7 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
         return Err((*number, Problem::Command));
     }
     all.remove(0);
+    commands::may(&all).map_err(|problem| (*number, problem))?;
     let (mut vary, mut breaks) = (Vec::new(), Vec::new());
     const KEYS: &str = "one command, then `vary NAME: a | b`, or in a change `breaks: fact, fact`";
     for (line, key, value) in pairs(&rest, KEYS)? {

@@ -2,6 +2,7 @@
 //! something to the program. What stands in an HTML comment is read too, and never shown.
 
 mod blocks;
+mod commands;
 mod names;
 
 use super::error::{LabError, Problem};

@@ -127,3 +127,44 @@ fn what_is_wrong_names_file_line_and_remedy() {
         assert_eq!(at, line, "{new}: {said}");
     }
 }
+
+mod whatever {
+    use super::LAB;
+    use crate::lab::{fuzz_lab, shelf};
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    /// A lab of the course with a piece of another in the place of some of its octets.
+    fn spoilt() -> impl Strategy<Value = String> {
+        let piece = (any::<Index>(), any::<Index>(), 0..60_usize);
+        (any::<Index>(), proptest::collection::vec((piece, any::<Index>(), 0..60_usize), 1..6)).prop_map(
+            |(lab, cuts)| {
+                let mut text: Vec<char> = lab.get(shelf::LABS).1.chars().collect();
+                for ((from, at, length), to, gone) in cuts {
+                    let other: Vec<char> = from.get(shelf::LABS).1.chars().collect();
+                    let begin = at.index(other.len());
+                    let piece = other[begin..(begin + length).min(other.len())].to_vec();
+                    let to = to.index(text.len());
+                    let end = (to + gone).min(text.len());
+                    text.splice(to..end, piece);
+                }
+                text.into_iter().collect()
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn a_spoilt_lab_is_read_or_refused(lab in spoilt()) {
+            fuzz_lab(&lab);
+        }
+
+        #[test]
+        fn whatever_a_run_prints_is_worked_out(lines in proptest::collection::vec(
+            r#"\{"kind":"(event|run|outcome|x)","what":"(frame|fate|called)","frame.number":[0-9]{1,20},"tcp.len":(-1|1e300|null|\[1,"0x5"\]),"fields":(\{\}|3)\}"#, 0..9)) {
+            fuzz_lab(&format!("{LAB}\n----\n{}", lines.join("\n")));
+        }
+    }
+}
