@@ -20,7 +20,7 @@ pub(crate) fn list(args: &ListArgs) -> anyhow::Result<Answer> {
                 out,
                 "{}",
                 json!({"kind": "lab", "lab": lab.number, "title": lab.title, "module": lab.module,
-                    "minutes": lab.minutes, "layers": lab.layers, "file": lab.file})
+                    "extension": lab.extension, "minutes": lab.minutes, "layers": lab.layers, "file": lab.file})
             )?;
             continue;
         }
@@ -29,7 +29,8 @@ pub(crate) fn list(args: &ListArgs) -> anyhow::Result<Answer> {
             writeln!(out, "{gap}{}", lab.module)?;
             module.clone_from(&lab.module);
         }
-        writeln!(out, "{:>4}  {:<58} {:>2} min", lab.number, lab.title, lab.minutes)?;
+        let extension = if lab.extension { "  extension" } else { "" };
+        writeln!(out, "{:>4}  {:<55} {:>2} min{extension}", lab.number, lab.title, lab.minutes)?;
     }
     if !args.json {
         writeln!(out, "\nGo through one: layerlab lab run 4 --quiz")?;

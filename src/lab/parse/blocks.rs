@@ -53,10 +53,10 @@ fn pairs<'t>(
 
 /// The block `lab`.
 pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> {
-    const KEYS: &str = "number:, module:, minutes:, layers: or needs:";
+    const KEYS: &str = "number:, module:, extension:, minutes:, layers: or needs:";
     let pairs = pairs(lines, KEYS)?;
     for (number, key, _) in &pairs {
-        if !["number", "module", "minutes", "layers", "needs"].contains(key) {
+        if !["number", "module", "extension", "minutes", "layers", "needs"].contains(key) {
             return Err((*number, Problem::Line { found: (*key).to_owned(), expected: KEYS }));
         }
     }
@@ -77,11 +77,20 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
             return Err((needs_line, Problem::Value { key: "needs", found: needs, expected }));
         }
     };
+    let extension = match get("extension") {
+        Err(_) => false,
+        Ok((_, found)) if found == "yes" => true,
+        Ok((number, found)) => {
+            let expected = "`yes`, or leave the line out";
+            return Err((number, Problem::Value { key: "extension", found, expected }));
+        }
+    };
     Ok(Lab {
         file: String::new(),
         number: count("number", "the lab's number")?,
         title: String::new(),
         module: get("module")?.1,
+        extension,
         minutes: count("minutes", "whole minutes, such as 15")?,
         layers: get("layers")?.1,
         needs,

@@ -19,6 +19,8 @@ pub struct Lab {
     pub title: String,
     /// The part of the course.
     pub module: String,
+    /// Whether a short course may leave it out.
+    pub extension: bool,
     /// How long it takes.
     pub minutes: u32,
     /// At which layers it plays, in OSI's numbers.

@@ -64,6 +64,8 @@ fn a_lab_is_read() {
         (lab.number, &*lab.title, lab.minutes, lab.needs),
         (2, "Five octets", 15, Needs::PrivateNetwork)
     );
+    assert!(!lab.extension);
+    assert!(Lab::parse("x.md", &LAB.replace("minutes:", "extension: yes\nminutes:")).unwrap().extension);
     assert_eq!(lab.sources, ["RFC 9293 s3.1: the header, field by field"]);
     let run = lab.runs().next().unwrap();
     assert_eq!(
@@ -100,6 +102,7 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("```lab", "```", 1, "no lab block: begin with ```lab"),
         ("minutes: 15", "minutes: a few", 6, "write whole minutes"),
         ("minutes: 15", "minutes 15", 6, "is no line of this block: write number:"),
+        ("layers: 2-4", "layers: 2-4\nextension: perhaps", 8, "write `yes`, or leave the line out"),
         ("needs: private network", "needs: luck", 8, "`private network` or `nothing`"),
         ("answer: data.frame.len\n", "", 13, "this prediction has no answer"),
         ("within: 5%", "within: a bit", 16, "such as 20%"),
