@@ -5,6 +5,7 @@
 // The runs told by hand are the room's own; they speak of `crate::model`.
 use layerlab::model;
 use layerlab::narrate::{Json, glossary, layers};
+use layerlab::report::dice::Throws;
 use layerlab::report::push::Pushed;
 use model::Sink;
 use serde_json::Value;
@@ -171,6 +172,20 @@ fn pushed() -> Pushed {
     }
 }
 
+/// One of each kind of deed.
+fn deeds() -> Vec<Value> {
+    use layerlab::model::deed::{Answer, Deed};
+    let (who, body) = ("worker", "m1".to_owned());
+    let all = [
+        Deed::Published { body: body.clone(), answer: Answer::Refused(32) },
+        Deed::Came { who },
+        Deed::Left { who, holding: 1 },
+        Deed::Handled { who, body, offset: 0, deliveries: 1 },
+        Deed::Effect { id: "order-17".to_owned(), known: true },
+    ];
+    all.map(|deed| layerlab::narrate::demo::json(&(std::time::Duration::ZERO, deed))).to_vec()
+}
+
 /// A finding with everything that may pass, and what stands around it.
 fn conformance() -> [Value; 4] {
     use layerlab::model::conformance::{Came, Clause, Expected, Finding, Passed, Traffic, Verdict};
@@ -225,10 +240,15 @@ fn the_schema_lists_exactly_what_is_written() {
     lines.push(layers::json());
     lines.extend(whys());
     lines.push(pushed().json(7));
+    lines.push(Throws { seed: 7, frames: 3, lost: vec![2] }.json());
+    lines.extend(deeds());
     lines.extend(conformance());
     let every = documented(&text, "Every line");
     let checks = ["conformance", "case", "tally", "listed_case"];
-    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push"].into_iter().chain(checks) {
+    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push", "dice", "deed"]
+        .into_iter()
+        .chain(checks)
+    {
         let mut written = BTreeSet::new();
         for line in lines.iter().filter(|l| l["kind"] == kind) {
             keys("", line, &mut written);

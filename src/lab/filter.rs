@@ -5,7 +5,8 @@ use super::value::Value;
 use serde_json::Value as Json;
 
 /// Names of fields that only a system call gives, never a capture.
-const OF_CALLS: [&str; 15] = [
+const OF_CALLS: [&str; 16] = [
+    "deed",
     "called",
     "returned",
     "call",

@@ -37,7 +37,11 @@ impl<'a> Talk<'a> {
 
     /// What happens next; `None` when nothing more will, or nothing did for as long as the run's patience.
     pub(crate) fn hear(&mut self) -> Result<Option<Event>, CallError> {
-        let until = self.program.emitter.now() + self.program.patience;
+        self.hear_until(self.program.emitter.now() + self.program.patience)
+    }
+
+    /// The same, with a patience of one's own.
+    pub(crate) fn hear_until(&mut self, until: Time) -> Result<Option<Event>, CallError> {
         loop {
             if let Some(event) = self.out.events.pop_front() {
                 return Ok(Some(event));

@@ -2,7 +2,9 @@
 
 use super::text::{count, wrap};
 use crate::model::deed::{Answer, Deed, Deeds};
+use serde_json::{Value, json};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Columns of a label.
 const LABEL: usize = 9;
@@ -39,6 +41,35 @@ pub fn noted(deeds: &Deeds) -> String {
         let _ = writeln!(out, "{:>7.1} ms  {}", at.as_secs_f64() * 1e3, line(deed));
     }
     out
+}
+
+/// One of them as a JSON object (docs/json.md).
+pub fn json((at, deed): &(Duration, Deed)) -> Value {
+    let after = u64::try_from(at.as_nanos()).unwrap_or(u64::MAX);
+    let mut object = json!({ "schema": 1, "kind": "deed", "after_ns": after });
+    let (name, rest) = match deed {
+        Deed::Published { body, answer } => {
+            let (answer, code) = match answer {
+                Answer::Confirmed => ("confirmed", None),
+                Answer::Duplicate => ("duplicate", None),
+                Answer::Refused(code) => ("refused", Some(*code)),
+                Answer::NotAsked => ("not_asked", None),
+            };
+            ("published", json!({ "body": body, "answer": answer, "code": code }))
+        }
+        Deed::Came { who } => ("came", json!({ "who": who })),
+        Deed::Left { who, holding } => ("left", json!({ "who": who, "holding": holding })),
+        Deed::Handled { who, body, offset, deliveries } => {
+            ("handled", json!({ "who": who, "body": body, "offset": offset, "deliveries": deliveries }))
+        }
+        Deed::Effect { id, known } => ("effect", json!({ "message_id": id, "known": known })),
+    };
+    object["deed"] = name.into();
+    if let (Value::Object(object), Value::Object(rest)) = (&mut object, rest) {
+        object.extend(rest);
+    }
+    object["sentence"] = line(deed).into();
+    object
 }
 
 fn line(deed: &Deed) -> String {
@@ -151,6 +182,8 @@ pub struct Naive<'a> {
     pub read: usize,
     /// What it said.
     pub fault: Option<String>,
+    /// A whole header that announces more than may be, and what is said of that.
+    pub huge: (&'a [u8], Option<String>),
 }
 
 /// A stream cut by bare lengths, and one cut by frames.
@@ -183,11 +216,15 @@ pub fn naive(told: &Naive<'_>, width: usize) -> String {
     out += &labelled("frame", &hex(told.frame), width);
     let said = told.fault.as_deref().unwrap_or("no fault was found");
     out += &labelled("", &format!("{} believed. {said}.", told.read), width);
+    let (header, said) = &told.huge;
+    out += &labelled("too long", &hex(header), width);
+    out += &labelled("", &format!("{}.", said.as_deref().unwrap_or("no fault was found")), width);
     out.push('\n');
     out + &labelled(
         "WHY",
         "A bare length is believed before anything can be checked. The frame's header has a checksum of its own: \
-         the length counts only when that is right (docs/protocols/queue.md).",
+         the length counts only when that is right. And a right length is still a claim of somebody else: no room is \
+         made for more than the cap (docs/protocols/queue.md).",
         width,
     )
 }

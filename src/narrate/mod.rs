@@ -16,6 +16,7 @@ mod bytes;
 pub mod client;
 pub mod conform;
 pub mod demo;
+pub mod dice;
 mod errno;
 mod flows;
 pub mod glossary;

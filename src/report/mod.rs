@@ -11,6 +11,7 @@
 //! text holds, it is escaped where it is written, in `markup`.
 
 mod chart;
+pub mod dice;
 mod draw;
 mod files;
 mod grid;

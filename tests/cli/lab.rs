@@ -34,6 +34,8 @@ pub(crate) struct Lab {
     pub(crate) run: Value,
     pub(crate) events: Vec<Value>,
     pub(crate) outcome: Value,
+    /// What the programs of `queue demo` noted.
+    pub(crate) deeds: Vec<Value>,
 }
 
 impl Lab {
@@ -55,6 +57,7 @@ impl Lab {
         };
         let mut lines: Vec<Value> = lines.lines().map(parse).collect();
         assert!(lines.len() >= 2, "{lines:?}");
+        let deeds = lines.extract_if(.., |line| line["kind"] == "deed").collect();
         let (outcome, run) = (lines.pop().unwrap(), lines.remove(0));
         assert_eq!((run["kind"].as_str(), outcome["kind"].as_str()), (Some("run"), Some("outcome")));
         let mut at = 0;
@@ -64,7 +67,7 @@ impl Lab {
             assert!(event["at_ns"].as_u64() >= Some(at), "told too late: {event}");
             at = event["at_ns"].as_u64().unwrap();
         }
-        Lab { run, events: lines, outcome }
+        Lab { run, events: lines, outcome, deeds }
     }
 
     /// The events of this kind that hold to `which`.

@@ -40,6 +40,16 @@ fn who_is_away_misses_what_an_offset_would_bring_back() {
 }
 
 #[test]
+fn a_topic_is_for_everybody_who_listens() {
+    for lab in everywhere("queue demo fanout") {
+        let mut all = bodies(&lab);
+        all.sort();
+        assert_eq!(all, ["e1", "e1", "e2", "e2", "e3", "e3"]);
+        assert_eq!(frames(&lab, "PUBLISH").len(), 4);
+    }
+}
+
+#[test]
 fn a_lost_acknowledgment_is_a_second_delivery() {
     for lab in everywhere("queue demo lost-ack") {
         let lost = lab.all("fate", |row| row["fate"] == "dropped");
@@ -48,6 +58,11 @@ fn a_lost_acknowledgment_is_a_second_delivery() {
         assert_eq!(all.len(), 2, "{all:?}");
         assert_eq!((all[0].1, all[1].1), (1, 2));
         assert_eq!(all[0].0, all[1].0);
+        // The handler ran twice, and the work took effect once.
+        let deeds = |what: &str| lab.deeds.iter().filter(|deed| deed["deed"] == what).collect::<Vec<_>>();
+        assert_eq!(deeds("handled").len(), 2, "{:?}", lab.deeds);
+        let known: Vec<&Value> = deeds("effect").iter().map(|deed| &deed["known"]).collect();
+        assert_eq!(known, [false, true]);
         // One ACK crossed the wire whole, the second; the first is the frame that was dropped.
         let acks: Vec<bool> = frames(&lab, "ACK").iter().map(|ack| ack["dropped"] == true).collect();
         assert_eq!(acks, [true, false]);
@@ -120,4 +135,5 @@ fn a_bare_length_loses_its_edges_and_a_frame_says_so() {
     assert!(ran.out.contains(r#"1 believed: "one\x00\x03tw""#), "{}", ran.out);
     assert!(ran.out.contains("the header's checksum is"), "{}", ran.out);
     assert!(ran.out.contains("0 believed"), "{}", ran.out);
+    assert!(ran.out.contains("4294967295 octets: at most 16777216"), "{}", ran.out);
 }

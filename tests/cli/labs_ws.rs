@@ -1,7 +1,7 @@
 //! Labs 21 to 23: the upgrade, the frame, and what a push costs.
 
 use crate::child::{layerlab, ran};
-use crate::lab::{Lab, everywhere, number};
+use crate::lab::{Lab, everywhere, everywhere_with, number};
 use serde_json::{Value, json};
 
 /// The steps of this kind.
@@ -105,10 +105,45 @@ fn a_broken_rule_is_blamed_and_answered_with_its_code() {
         );
         assert_eq!(closes(&lab, "server"), [json!(code)], "{option}");
     }
+    let lab = Lab::run("ws echo --size 1001 --max-message 1000", 1);
+    assert_eq!(closes(&lab, "server"), [json!(1009)]);
     let lab = Lab::run("ws echo hello --wrong-accept", 0);
     assert_eq!(only(&lab, "response")["accept"]["equal"], false);
     assert_eq!(only(&lab, "refused")["broken"]["blame"], "server");
     assert!(steps(&lab, "frame").is_empty(), "no frame follows a failed handshake");
+}
+
+/// The examples of RFC 6455 s1.3 and s5.7, octet for octet.
+#[test]
+fn the_examples_of_the_rfc_cross_the_wire() {
+    let lab = Lab::run("ws echo Hello --key dGhlIHNhbXBsZSBub25jZQ== --mask 37fa213d", 0);
+    assert_eq!(only(&lab, "response")["http.sec_websocket_accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let payload = |direction: &str, octets: &str| {
+        let frames = lab.all("frame", |frame| {
+            frame["direction"] == direction && frame["fields"]["tcp.payload"] == octets
+        });
+        assert_eq!(frames.len(), 1, "{octets}");
+    };
+    payload("to-server", "818537fa213d7f9f4d5158");
+    payload("to-client", "810548656c6c6f");
+    for (option, wrong) in [("--key", "a2V5"), ("--mask", "37fa21")] {
+        assert_eq!(ran(layerlab(["ws", "echo", option, wrong])).code(), 2, "{option}");
+    }
+}
+
+/// A client that asks notices that the other side is gone, after the interval and the patience.
+#[test]
+fn a_ping_notices_a_cut_wire() {
+    for lab in everywhere_with(
+        "ws echo hello --cut 300ms --restore 1500ms --idle 3s --ping-every 200ms --timeout 1s",
+        1,
+    ) {
+        let at = |line: &Value| number(line, "at_ns");
+        let cut = lab.all("wire", |line| line["change"] == "cut")[0].clone();
+        let close = lab.all("called", |line| line["call"] == "close" && line["place"] == "client")[0].clone();
+        // Each side of 200 ms; the rest is a busy machine's.
+        assert!((1..1_000_000_000).contains(&(at(&close) - at(&cut))), "{cut} {close}");
+    }
 }
 
 #[test]

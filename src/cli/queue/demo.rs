@@ -37,6 +37,8 @@ pub(crate) enum SceneArg {
     Missed,
     /// The same with an offset: it is replayed
     Replayed,
+    /// Two readers of a topic: both get every event, but for the one before they came
+    Fanout,
     /// The acknowledgment is lost: the handler runs twice, the effect is once
     LostAck,
     /// A worker goes with two messages in hand: another gets them first
@@ -107,6 +109,16 @@ fn act(scene: SceneArg) -> Option<Act> {
                 why: "A topic keeps its messages, numbered. \"From offset 1\" says what was missed; without the number \
                       the server could not know.",
                 change: "layerlab queue demo replayed --frames: which of these frames carry TCP's acknowledgments?",
+            },
+        ),
+        SceneArg::Fanout => (
+            Scene::Fanout,
+            "",
+            Words {
+                title: "Two readers, and each gets everything",
+                question: "e0 is published to a topic that nobody reads. Two readers come; then e1, e2 and e3. Which does each get?",
+                why: "A topic hands every event to everybody who listens: nobody takes one away from another. e0 was published                       before anybody had asked, and to ask for what is new begins behind it.",
+                change: "layerlab queue demo turns: the same for a work queue, where each task is for one",
             },
         ),
         SceneArg::LostAck => (
@@ -229,6 +241,10 @@ pub(crate) fn run(args: &DemoArgs) -> anyhow::Result<Answer> {
             return Ok(answer);
         }
         let deeds = demo.deeds();
+        if args.show.json && !args.net.capture.is_stdout() {
+            let mut out = io::stdout().lock();
+            deeds.iter().try_for_each(|deed| writeln!(out, "{}", words::json(deed)))?;
+        }
         let as_expected = came_out(act.scene, &deeds);
         well &= as_expected;
         say(
@@ -319,6 +335,10 @@ fn came_out(scene: Scene, deeds: &Deeds) -> bool {
     match scene {
         Scene::Missed => bodies == ["e1", "e4"],
         Scene::Replayed => bodies == ["e1", "e2", "e3", "e4"],
+        Scene::Fanout => ["reader A", "reader B"].iter().all(|name| {
+            let of = handled.iter().filter(|(who, ..)| who == name).map(|(_, body, _)| *body);
+            of.eq(["e1", "e2", "e3"])
+        }),
         Scene::LostAck => bodies.len() == 2 && handled[1].2 > 1 && effects == 1,
         Scene::Holding => {
             let second: Vec<_> = handled.iter().filter(|(who, ..)| *who == "worker B").collect();

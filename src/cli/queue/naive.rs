@@ -26,6 +26,14 @@ pub(super) fn play(n: usize, of: usize, width: usize) -> String {
             Ok(())
         })
         .err();
+    // Every octet of this header is as its sender wrote it: the most that 32 bits can claim.
+    let mut huge = Vec::new();
+    framing::encode(&mut huge, 0x7f, |_| {});
+    huge.truncate(framing::HEADER);
+    huge[4..8].fill(0xff);
+    let right = framing::checksum(&huge[..8]).to_be_bytes();
+    huge[8..].copy_from_slice(&right);
+    let refused = framing::parse(&huge, framing::MAX_PAYLOAD).err();
     words::naive(
         &words::Naive {
             n,
@@ -37,6 +45,7 @@ pub(super) fn play(n: usize, of: usize, width: usize) -> String {
             frame: &frames[..framing::OVERHEAD + MESSAGES[0].len()],
             read,
             fault: fault.map(|fault| fault.to_string()),
+            huge: (&huge, refused.map(|wrong| wrong.to_string())),
         },
         width,
     )

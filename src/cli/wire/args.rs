@@ -1,7 +1,7 @@
 //! What is typed after `layerlab wire`.
 
 use crate::cli::args::{NetArgs, ShowArgs, SideArg, duration};
-use crate::cli::impair::PatchArgs;
+use crate::cli::impair::{Impairments, PatchArgs};
 use clap::{ArgGroup, Args, Subcommand, ValueHint};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -21,6 +21,8 @@ pub(crate) enum WireCommand {
     Set(Box<SetArgs>),
     /// The networks that run, with their wires
     List(ListArgs),
+    /// What a wire's dice give, over many seeds; nothing is sent, no network is made
+    Dice(Box<DiceArgs>),
 }
 
 const SHELL: &str = "Examples:
@@ -77,6 +79,25 @@ pub(crate) struct SetArgs {
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
     /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Options of `wire dice`.
+#[derive(Args, Debug)]
+pub(crate) struct DiceArgs {
+    /// Frames of each seed, from the client to the server
+    #[arg(long, default_value_t = 2000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) frames: u32,
+    /// How many seeds
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) seeds: u32,
+    /// The first of them; the others follow it
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) impairments: Impairments,
+    /// One JSON object a seed (docs/json.md)
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -1,6 +1,7 @@
 //! `layerlab wire ...`: programs of yours on the two hosts.
 
 mod args;
+mod dice;
 mod running;
 
 use super::args::{NetArg, NetArgs, OffloadArg, ShowArgs, SideArg};
@@ -34,6 +35,7 @@ pub(crate) fn wire(command: &WireCommand) -> anyhow::Result<Answer> {
         WireCommand::Shell(args) => shell(args),
         WireCommand::Set(args) => running::set(args),
         WireCommand::List(args) => running::list(args),
+        WireCommand::Dice(args) => dice::dice(args),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `layerlab ws echo`: a WebSocket between the two hosts, or a rule of its broken on purpose.
 
-use crate::cli::args::{CommonSocketArgs, MessageArgs, NetArgs, ShowArgs, SideArg, duration};
+use crate::cli::args::{CommonSocketArgs, MessageArgs, NetArgs, ShowArgs, SideArg, duration, waiting_time};
 use crate::cli::exit::{Answer, Usage};
 use crate::cli::plan;
 use crate::cli::run::{self, Where, note};
@@ -10,6 +10,7 @@ use crate::live::echo::ws::{Heard, Wrong, WsEcho};
 use crate::live::setup::Finished;
 use crate::model::Side;
 use crate::narrate::{too_big, too_short_to_compress, websocket_ended};
+use crate::stack::l7_application::ws::handshake::decode_key;
 use crate::stack::l7_application::ws::{CloseCode, Kind, MAX_CONTROL, Setup};
 use clap::Args;
 use std::time::Duration;
@@ -61,6 +62,21 @@ pub(crate) struct WsEchoArgs {
     /// The target of the request
     #[arg(long, default_value = "/", value_name = "TARGET", help_heading = "Experiment")]
     path: String,
+    /// The handshake's key, base64 of 16 octets [default: drawn from the seed]
+    #[arg(long, value_name = "KEY", value_parser = key, help_heading = "Experiment")]
+    key: Option<[u8; 16]>,
+    /// The masking key of each frame of the client, such as 37fa213d [default: drawn from the seed for each]
+    #[arg(long, value_name = "HEX", value_parser = mask, help_heading = "Experiment")]
+    mask: Option<[u8; 4]>,
+    /// Octets of a message that the server takes; a longer one is answered with Close 1009 [default: 16777216]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = "Experiment")]
+    max_message: Option<u32>,
+    /// The client stays quiet this long before it closes
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "0ms", help_heading = "Experiment")]
+    idle: Duration,
+    /// The client sends a Ping this often; with no sign of life for as long after one, it gives up
+    #[arg(long, value_name = "TIME", value_parser = waiting_time, requires = "idle", help_heading = "Experiment")]
+    ping_every: Option<Duration>,
     #[command(flatten)]
     wrong: WrongArgs,
     /// Port of the server
@@ -124,6 +140,18 @@ fn closing(text: &str) -> Result<Closing, String> {
     Ok(Closing(Some((CloseCode(number), reason.to_owned()))))
 }
 
+fn key(text: &str) -> Result<[u8; 16], String> {
+    decode_key(text)
+        .ok_or_else(|| "a key is the base64 of 16 octets, such as dGhlIHNhbXBsZSBub25jZQ==".to_owned())
+}
+
+fn mask(text: &str) -> Result<[u8; 4], String> {
+    let octets = u32::from_str_radix(text, 16).ok().filter(|_| text.len() == 8);
+    octets
+        .map(u32::to_be_bytes)
+        .ok_or_else(|| "a masking key is 8 hexadecimal digits, such as 37fa213d".to_owned())
+}
+
 /// Runs it.
 pub(crate) fn run(mut args: WsEchoArgs) -> anyhow::Result<Answer> {
     let seed = *args.net.place.seed.get_or_insert_with(entropy::seed);
@@ -153,6 +181,11 @@ fn experiment(args: &WsEchoArgs, seed: u64) -> Result<WsEcho, Usage> {
     experiment.close.clone_from(&args.close.0);
     experiment.wrong = args.wrong.wrong();
     experiment.target.clone_from(&args.path);
+    experiment.key = args.key;
+    experiment.mask = args.mask;
+    experiment.max_message = args.max_message.map(u64::from);
+    experiment.idle = args.idle;
+    experiment.ping_every = args.ping_every;
     Ok(experiment)
 }
 
@@ -169,7 +202,7 @@ fn answer(experiment: &WsEcho, finished: &Finished) -> anyhow::Result<Answer> {
         None => {
             let answer = run::echoed(finished, experiment.messages.list.len(), false)?;
             if answer == Answer::No && matches!(closed, Some((CloseCode::TOO_BIG, _))) {
-                note(&too_big(limits.message))?;
+                note(&too_big(experiment.max_message.unwrap_or(limits.message)))?;
             }
             if answer != Answer::Yes || matches!(closed, Some((_, true))) {
                 return Ok(answer);

@@ -35,6 +35,8 @@ pub enum Scene {
     Missed,
     /// The same, and it comes back with the offset that it had reached.
     Replayed,
+    /// Two consumers listen, and each gets every event; what was published before they came is nobody's.
+    Fanout,
     /// The acknowledgment is lost, not the message.
     LostAck,
     /// A consumer goes with two messages in hand.
@@ -235,6 +237,7 @@ impl Stage<'_> {
         match scene {
             Scene::Missed => self.away(Mode::AtMostOnce, false),
             Scene::Replayed => self.away(Mode::AtLeastOnce, true),
+            Scene::Fanout => self.fanout(),
             Scene::LostAck => self.lost_ack(),
             Scene::Holding => self.holding(),
             Scene::Workers { prefetch } => self.workers(prefetch),
@@ -272,6 +275,28 @@ impl Stage<'_> {
         self.publish(&mut publisher, "news", "", "e4")?;
         read(&mut reader, number, if replay { 3 } else { 1 })?;
         reader.close()?;
+        publisher.close()
+    }
+
+    /// An event before anybody listens, and three for both readers.
+    fn fanout(&self) -> Played {
+        let mut publisher = self.enter("publisher")?;
+        publisher.declare("news", &Settings { kind: Kind::Topic, ..Settings::default() })?;
+        self.publish(&mut publisher, "news", "", "e0")?;
+        let wanted = Subscription { prefetch: 0, mode: Mode::AtMostOnce, from: From::New };
+        let mut readers = Vec::new();
+        for who in ["reader A", "reader B"] {
+            readers.push((who, self.come(who, "news", wanted)?.0));
+        }
+        for body in ["e1", "e2", "e3"] {
+            self.publish(&mut publisher, "news", "", body)?;
+        }
+        for (who, mut reader) in readers {
+            self.take(who, &mut reader, 3, PATIENCE, |_, _| Ok(()))?;
+            // A fourth would be a surprise, and is to be seen.
+            self.take(who, &mut reader, 1, SILENCE, |_, _| Ok(()))?;
+            reader.close()?;
+        }
         publisher.close()
     }
 

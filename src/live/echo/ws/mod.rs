@@ -16,7 +16,7 @@ use bytes::Bytes;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The key of RFC 6455's own example (s1.3): its accept value is right for no other.
 const EXAMPLE_KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -50,6 +50,16 @@ pub struct WsEcho {
     pub wrong: Option<Wrong>,
     /// The target of the client's request.
     pub target: String,
+    /// The handshake's key; drawn from the seed otherwise.
+    pub key: Option<[u8; 16]>,
+    /// The masking key of each frame of the client; drawn from the seed otherwise.
+    pub mask: Option<[u8; 4]>,
+    /// Octets of a message that the server takes, where that is not what it takes anyway.
+    pub max_message: Option<u64>,
+    /// How often the client sends a Ping; with no sign of life for as long after one, it gives up.
+    pub ping_every: Option<Duration>,
+    /// How long the client stays quiet before it closes.
+    pub idle: Duration,
     /// Masks and the key derive from it.
     pub seed: u64,
     /// What the two ends were told.
@@ -93,6 +103,11 @@ impl WsEcho {
             close: Some((CloseCode::NORMAL, String::new())),
             wrong: None,
             target: "/".to_owned(),
+            key: None,
+            mask: None,
+            max_message: None,
+            ping_every: None,
+            idle: Duration::ZERO,
             seed,
             heard: Arc::default(),
         }
@@ -155,8 +170,9 @@ impl WsEcho {
     fn serve(&self, program: &Program, connection: &Traced, ending: &mut Ending) -> Result<(), CallError> {
         let deflate = self.deflate.then(DeflateWish::default);
         let policy = ServerPolicy { subprotocols: self.spoken.clone(), deflate, ..ServerPolicy::default() };
-        let machine =
-            WebSocket::server(program.emitter.now(), Arc::new(policy), Arc::new(Settings::default()));
+        let mut settings = Settings::default();
+        settings.setup.limits.message = self.max_message.unwrap_or(settings.setup.limits.message);
+        let machine = WebSocket::server(program.emitter.now(), Arc::new(policy), Arc::new(settings));
         let mut talk = Talk::new(program, connection, machine);
         let mut left = self.messages.list.len();
         let result = loop {
@@ -200,12 +216,18 @@ impl WsEcho {
         ending: &mut Ending,
     ) -> Result<(), CallError> {
         let mut masks = Masks::seeded(self.seed);
+        let nonce = self.key.unwrap_or_else(|| masks.nonce());
+        if let Some(key) = self.mask {
+            masks = masks.always(key);
+        }
         // Port 80 is ws's own and left out (RFC 6455 s3, s4.1).
         let host = if to.port() == 80 { host(to) } else { to.to_string() };
-        let mut request = ClientRequest::new(host, self.target.as_str(), masks.nonce());
+        let mut request = ClientRequest::new(host, self.target.as_str(), nonce);
         request.subprotocols.clone_from(&self.subprotocols);
         request.deflate = self.deflate.then(DeflateWish::default);
-        let machine = WebSocket::client(request, masks.clone(), Arc::new(Settings::default()));
+        let mut settings = Settings { ping_every: self.ping_every, ..Settings::default() };
+        settings.pong_within = self.ping_every.unwrap_or(settings.pong_within);
+        let machine = WebSocket::client(request, masks.clone(), Arc::new(settings));
         let mut talk = Talk::new(program, socket, machine);
         let result = self.exchange(&mut talk, &mut masks, ending);
         [ending.sent, ending.received] = talk.octets;
@@ -240,10 +262,30 @@ impl WsEcho {
                 }
             }
         }
+        if !self.idle.is_zero() && self.quiet(talk)? {
+            return Ok(());
+        }
         if self.closes_first == Side::Client {
             talk.say(Command::Close(self.close.clone()))?;
         }
         self.until(talk, |_| false).map(|_| ())
+    }
+
+    /// Says nothing for a while, but for Pings. True when the connection is over meanwhile.
+    fn quiet(&self, talk: &mut Talk<'_>) -> Result<bool, CallError> {
+        let end = talk.now() + self.idle;
+        while talk.now() < end {
+            match talk.hear_until(end)? {
+                Some(event) => {
+                    self.note(Side::Client, talk.now(), &event);
+                    if matches!(event, Event::Closed { .. }) {
+                        return Ok(true);
+                    }
+                }
+                None => return Ok(talk.now() < end),
+            }
+        }
+        Ok(false)
     }
 
     fn with_a_ping_between(&self, talk: &mut Talk<'_>, message: &Bytes) -> Result<(), CallError> {

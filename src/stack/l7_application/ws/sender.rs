@@ -13,28 +13,38 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// whoever chose the payload cannot foresee, so a client on a real network seeds it from the system's entropy. The
 /// same seed gives the same keys: what an experiment wants.
 #[derive(Clone, Debug)]
-pub struct Masks(Box<ChaCha12Rng>);
+pub struct Masks {
+    drawn: Box<ChaCha12Rng>,
+    fixed: Option<[u8; 4]>,
+}
 
 impl Masks {
     /// From 32 octets of seed.
     pub fn new(seed: [u8; 32]) -> Masks {
-        Masks(Box::new(ChaCha12Rng::from_seed(seed)))
+        Masks { drawn: Box::new(ChaCha12Rng::from_seed(seed)), fixed: None }
     }
 
     /// From a run's seed.
     pub fn seeded(seed: u64) -> Masks {
-        Masks(Box::new(ChaCha12Rng::seed_from_u64(seed)))
+        Masks { drawn: Box::new(ChaCha12Rng::seed_from_u64(seed)), fixed: None }
+    }
+
+    /// The same, but each masking key is this one: to show the frames that a book shows. RFC 6455 s5.3 wants a new
+    /// one for each frame, which nobody can foresee.
+    #[must_use]
+    pub fn always(self, key: [u8; 4]) -> Masks {
+        Masks { fixed: Some(key), ..self }
     }
 
     /// The next masking key.
     pub fn key(&mut self) -> [u8; 4] {
-        self.0.next_u32().to_ne_bytes()
+        self.fixed.unwrap_or_else(|| self.drawn.next_u32().to_ne_bytes())
     }
 
     /// The 16 octets of a `Sec-WebSocket-Key` (RFC 6455 s4.1).
     pub fn nonce(&mut self) -> [u8; 16] {
         let mut nonce = [0; 16];
-        self.0.fill_bytes(&mut nonce);
+        self.drawn.fill_bytes(&mut nonce);
         nonce
     }
 }

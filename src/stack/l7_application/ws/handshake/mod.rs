@@ -62,7 +62,12 @@ pub fn encode_key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
-/// Whether this is the base64 of 16 octets (RFC 6455 s4.2.1).
+/// The 16 octets of a key (RFC 6455 s4.2.1); `None` where the text is none.
+pub fn decode_key(text: &str) -> Option<[u8; 16]> {
+    STANDARD.decode(text).ok()?.try_into().ok()
+}
+
+/// Whether this is the base64 of 16 octets.
 pub fn is_key(text: &str) -> bool {
-    STANDARD.decode(text).is_ok_and(|octets| octets.len() == 16)
+    decode_key(text).is_some()
 }
