@@ -4,12 +4,13 @@
 use super::Problem;
 
 /// Subcommands, each of which can be seen to be so.
-const MAY: [&[&str]; 10] = [
+const MAY: [&[&str]; 11] = [
     &["tcp", "echo"],
     &["udp", "echo"],
     &["ws", "echo"],
     &["ws", "compare"],
     &["queue", "demo"],
+    &["wire", "dice"],
     &["loss"],
     &["tour"],
     &["layers"],
