@@ -3,7 +3,8 @@
 //! - [`CaptureSink`] listens to a run and writes its frames, each with its narration and its ledger row.
 //! - [`Writer`] writes whole blocks: what has reached the file is readable at any moment, and after any failure.
 //! - [`Reader`] gives the records of a file, however hostile the file.
-//! - [`Mark`] is the machine-readable line in a packet's comment, [`run_comment`] the one in the section header.
+//! - [`Mark`] is the machine-readable line in a packet's comment, [`run_comment`] the one in the section header, [`note`]
+//!   that of an event which is no frame's, in a block of its own.
 //!
 //! Blocks are encoded by the `pcap-file` crate, version 2.0.0. Its 3.0.0 is still a release candidate and asks for a newer Rust
 //! than this package does. Reading is our own, because neither version can do it as we need: both refuse a file
@@ -14,6 +15,7 @@
 //! Source: draft-ietf-opsawg-pcapng (pcapng), draft-ietf-opsawg-pcap (classic pcap).
 
 mod mark;
+mod note;
 mod pairs;
 mod reader;
 mod run;
@@ -21,8 +23,10 @@ mod sink;
 mod writer;
 
 pub use mark::{Mark, MarkError, PREFIX};
+pub use note::{Stamp, note, parse_note};
 pub use reader::{
-    Comments, Interface, LINK_ETHERNET, LINK_SLL, LINK_SLL2, ReadError, Reader, Record, Section,
+    Comments, Interface, Item, LINK_ETHERNET, LINK_SLL, LINK_SLL2, ReadError, Reader, Record, Section,
+    unpacked,
 };
 pub use run::{parse_run, run_comment};
 pub use sink::{CaptureSink, Narrator};
@@ -39,5 +43,13 @@ pub fn fuzz_reader(data: &[u8]) {
             assert_eq!(mark.to_string().parse::<Mark>().as_ref(), Ok(&mark));
         }
         let _ = parse_run(text);
+        if let Ok(event) = parse_note(text) {
+            // A line may say a thing twice and be longer for it; what is written of it reads back the same.
+            let again = note(&event).map(|line| parse_note(&line));
+            assert_eq!(again, Some(Ok(event)));
+        }
+        if let Ok(stamp) = Stamp::parse(text) {
+            assert_eq!(Stamp::parse(&stamp.line()).as_ref(), Ok(&stamp));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The listener that writes a capture while the run goes on.
 
 use super::mark::Mark;
+use super::note::note;
 use super::run::run_comment;
 use super::writer::{AtInterface, Flush, Target, WriteError, Writer};
 use crate::model::{Event, Flow, FrameId, Moment, Outcome, Run, Sink, Vantage, What, WireFrame};
@@ -173,7 +174,13 @@ impl<T: Target> Sink for CaptureSink<'_, T> {
             What::Called { .. } | What::Returned { .. } => drop((self.narrator)(event)),
             _ => {}
         }
-        Ok(Flow::Continue)
+        match (&mut self.state, note(event)) {
+            (State::Open(writer), Some(line)) => {
+                let written = writer.note(self.epoch_unix_ns.saturating_add(event.at.as_nanos()), &line);
+                self.settle(written)
+            }
+            _ => Ok(Flow::Continue),
+        }
     }
 
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {

@@ -263,6 +263,19 @@ impl<T: Target> Writer<T> {
         if self.due(at_unix_ns) { self.flush() } else { Ok(()) }
     }
 
+    /// Writes a line beside the packets, in a block that other readers pass over.
+    ///
+    /// # Errors
+    /// [`WriteError::Target`]. After a failure nothing more is written and the error is not repeated.
+    pub fn note(&mut self, at_unix_ns: u64, line: &str) -> Result<(), WriteError> {
+        if self.failed {
+            return Ok(());
+        }
+        self.blocks.get_mut().extend(super::note::block(line));
+        self.block_ends(false);
+        if self.due(at_unix_ns) { self.flush() } else { Ok(()) }
+    }
+
     /// Hands every block to the target, and flushes it.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::args::{NetArgs, ShowArgs, WhyArgs};
 use super::exit::{Answer, Usage};
 use super::{plan, run as running};
-use crate::capture::{ReadError, Reader};
+use crate::capture::{ReadError, Reader, unpacked};
 use crate::dissect::trace::{Asked, Explained, Trace, TraceError};
 use crate::dissect::{FileError, Tell, read};
 use crate::model::{Event, Flow, FrameId, FrameName, Outcome, Run, Sink, WireFrame};
@@ -70,11 +70,12 @@ pub(crate) fn run(args: &WhyArgs) -> anyhow::Result<Answer> {
 pub(crate) fn open(file: &Path) -> anyhow::Result<Reader<Box<dyn Read>>> {
     let name = file.display();
     let input: Box<dyn Read> = if file == Path::new("-") {
-        Box::new(BufReader::new(io::stdin().lock()))
+        unpacked(BufReader::new(io::stdin().lock()))
     } else {
         let file = File::open(file).with_context(|| format!("the capture {name} cannot be opened"))?;
-        Box::new(BufReader::new(file))
-    };
+        unpacked(BufReader::new(file))
+    }
+    .with_context(|| format!("the capture {name} cannot be read"))?;
     Reader::new(input).with_context(|| name.to_string())
 }
 

@@ -3,7 +3,9 @@
 use super::dissector::Frame;
 use super::sides::Sides;
 use super::tell::{Tell, both};
-use crate::capture::{LINK_ETHERNET, LINK_SLL, LINK_SLL2, Mark, ReadError, Reader, Record, parse_run};
+use crate::capture::{
+    Item, LINK_ETHERNET, LINK_SLL, LINK_SLL2, Mark, ReadError, Reader, Record, parse_note, parse_run,
+};
 use crate::model::{Flow, FrameId, LinkType, Moment, Outcome, Run, Sink, Time, WireFrame};
 use crate::stack;
 use std::io::{self, Read};
@@ -64,14 +66,16 @@ pub fn read<R: Read, S: Sink>(reader: &mut Reader<R>, tell: &mut Tell<S>) -> Res
         None => Ok(()),
     };
     while result.is_ok() {
-        result = match reader.next_record() {
+        let told = match reader.next_item() {
             Ok(None) => break,
-            Ok(Some(record)) => match file.record(&record, tell) {
-                Ok(Flow::Continue) => Ok(()),
-                Ok(Flow::Stop) => break,
-                Err(e) => Err(e),
-            },
+            Ok(Some(Item::Packet(record))) => file.record(&record, tell),
+            Ok(Some(Item::Note(line))) => file.note(&line, tell),
             Err(e) => Err(e.into()),
+        };
+        result = match told {
+            Ok(Flow::Continue) => Ok(()),
+            Ok(Flow::Stop) => break,
+            Err(e) => Err(e),
         };
     }
     let finished = tell.finish(&file.outcome).map_err(FileError::Sink);
@@ -89,6 +93,14 @@ struct File {
 }
 
 impl File {
+    /// What happened at a host, where layerlab wrote the file; a line that does not read says nothing.
+    fn note<S: Sink>(&mut self, line: &str, tell: &mut Tell<S>) -> Result<Flow, FileError> {
+        match parse_note(line) {
+            Ok(event) if self.marked => tell.event(&event).map_err(FileError::Sink),
+            _ => Ok(Flow::Continue),
+        }
+    }
+
     fn record<S: Sink>(&mut self, record: &Record<'_>, tell: &mut Tell<S>) -> Result<Flow, FileError> {
         let Some(link) = record.link_type() else {
             return Err(FileError::Link { frame: record.number, link: record.link });

@@ -77,6 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn every_name_can_be_read_from_a_capture() {
+        for code in 0..200 {
+            assert!(Errno::NAMES.contains(&name(code)), "{}", name(code));
+        }
+    }
+
+    #[test]
     fn numbers_have_their_posix_names() {
         assert_eq!(name(libc::ECONNREFUSED), "ECONNREFUSED");
         assert_eq!(name(libc::EAGAIN), "EAGAIN");

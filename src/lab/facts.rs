@@ -1,7 +1,7 @@
 //! What an expression says over a whole run: counts, orders, equalities between frames, ratios.
 
 use super::expression::{Comparison, Expression, Function};
-use super::filter::{field, is_of_calls, present};
+use super::filter::{field, present};
 use super::record::Record;
 use super::value::{Value, compare};
 use serde_json::Value as Json;
@@ -52,16 +52,11 @@ pub fn seen(expression: &Expression, record: &Record, lets: &Lets) -> Vec<String
 /// Whether it is about what this record, a capture, cannot tell.
 #[must_use]
 pub fn is_open(expression: &Expression, record: &Record, of_calls: &BTreeSet<String>) -> bool {
-    record.captured && (record.absent || needs_calls(expression, of_calls))
-}
-
-/// Whether any part of it is known of system calls alone, or rests on a let that is.
-fn needs_calls(expression: &Expression, of_calls: &BTreeSet<String>) -> bool {
-    let mut needs = false;
+    let mut open = record.captured && record.absent;
     names(expression, false, &mut |name, _| {
-        needs |= is_of_calls(name) || of_calls.contains(name.split('.').next().unwrap_or(name));
+        open |= record.lacks(name) || of_calls.contains(name.split('.').next().unwrap_or(name));
     });
-    needs
+    open
 }
 
 /// Every name in it, and whether it stands where a line is meant.

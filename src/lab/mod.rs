@@ -12,7 +12,9 @@
 //!   answers     what is kept of a session, as JSON
 //!   grade       answers, worked out again from the captures beside them
 //!   student     seed and parameters from a student's name
+//!   keep        what is kept of a run: a capture with its stamp
 //!   shelf       the labs that layerlab carries
+//!   recorded    a recording of each of their runs
 //! ```
 
 pub mod answers;
@@ -22,9 +24,11 @@ pub mod expression;
 pub mod facts;
 pub mod filter;
 pub mod grade;
+pub mod keep;
 pub mod parse;
 pub mod quiz;
 mod record;
+pub mod recorded;
 pub mod run;
 pub mod session;
 pub mod shelf;

@@ -1,5 +1,7 @@
 //! What is known of one run: its JSON lines (`docs/json.md`), or what a capture tells in the same words.
 
+use super::filter::is_of_calls;
+use crate::capture::Stamp;
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -12,10 +14,14 @@ pub struct Record {
     pub lines: Vec<Rc<Value>>,
     /// The line `outcome`; null where there was none.
     pub outcome: Value,
-    /// The exit status; a capture has none.
+    /// The exit status; a capture has one where it is stamped.
     pub exit: Option<i32>,
-    /// Read from a capture: no system call is known.
+    /// Read from a capture.
     pub captured: bool,
+    /// That capture has the system calls too, as layerlab writes them: another program's has none.
+    pub calls: bool,
+    /// Which run of which lab it is, where a capture says so.
+    pub stamp: Option<Stamp>,
     /// There is not even a capture: nothing is known.
     pub absent: bool,
 }
@@ -45,9 +51,25 @@ impl Record {
         Record { captured: true, absent: true, ..Record::default() }
     }
 
-    /// The same, read from a capture.
+    /// The same, read from a capture, which may be stamped.
     #[must_use]
-    pub fn captured(printed: &str) -> Record {
-        Record { captured: true, ..Record::read(printed, None) }
+    pub fn captured(printed: &str, stamp: Option<Stamp>) -> Record {
+        let record = Record::read(printed, stamp.as_ref().map(|stamp| stamp.exit));
+        let calls = record.lines.iter().any(|line| line["what"] == "called");
+        Record { captured: true, calls, stamp, ..record }
+    }
+
+    /// The lines that a run printed elsewhere or earlier.
+    #[must_use]
+    pub fn kept(printed: &str) -> Record {
+        Record { captured: true, calls: true, ..Record::read(printed, None) }
+    }
+
+    /// Whether it cannot tell what a field says.
+    #[must_use]
+    pub fn lacks(&self, name: &str) -> bool {
+        self.captured
+            && (self.absent
+                || is_of_calls(name) && if name == "exit" { self.exit.is_none() } else { !self.calls })
     }
 }

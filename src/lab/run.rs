@@ -1,7 +1,10 @@
 //! A lab's commands, run: layerlab itself, as a program of its own with `--json`, for at most [`LONGEST`].
 
+use super::keep::{Keep, stamp};
 use super::record::Record;
-use std::io::{self, Read};
+use crate::capture::Stamp;
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -46,6 +49,15 @@ pub enum RunError {
         /// What it said.
         said: String,
     },
+    /// A run that cannot be kept.
+    #[error("what was recorded cannot be kept in {file}: {source}")]
+    Keep {
+        /// Where.
+        file: String,
+        /// The operating system's answer.
+        #[source]
+        source: io::Error,
+    },
     /// A capture that cannot be read.
     #[error("{said}")]
     Capture {
@@ -76,12 +88,13 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Runs layerlab with these words. Some commands write text for people alone. What crosses the wire is kept in a
-    /// capture where a file is named.
+    /// Runs layerlab with these words. Some commands write text for people alone. What crosses the wire and what
+    /// the programs asked of their hosts is kept in a capture where a file is named; of a command that makes several runs,
+    /// the lines that it prints.
     ///
     /// # Errors
-    /// When it did not run to its end. That its answer is no is no error.
-    pub fn run(&self, words: &[String], text: bool, keep: Option<&Path>) -> Result<Record, RunError> {
+    /// When it did not run to its end, or could not be kept. That its answer is no is no error.
+    pub fn run(&self, words: &[String], text: bool, keep: Option<&Keep>) -> Result<Record, RunError> {
         let mut all = words.to_vec();
         let has =
             |all: &[String], option: &str| all.iter().any(|word| word.split('=').next() == Some(option));
@@ -99,8 +112,8 @@ impl Runner {
                 all.push(format!("--backend={backend}"));
             }
         }
-        if let Some(file) = keep {
-            all.push(format!("--capture={}", file.display()));
+        if let Some(keep) = keep.filter(|keep| !keep.is_lines()) {
+            all.push(format!("--capture={}", keep.file.display()));
             all.push("--vantage=wire".to_owned());
         }
         let (printed, said, exit) = self.output(&all)?;
@@ -109,7 +122,12 @@ impl Runner {
         match exit {
             Some(2) => Err(RunError::Usage { words, said }),
             Some(3) => Err(RunError::MachineCannot { said }),
-            Some(exit) => Ok(Record::read(&printed, Some(exit))),
+            Some(exit) => {
+                if let Some(keep) = keep {
+                    keep.complete(&printed, exit)?;
+                }
+                Ok(Record::read(&printed, Some(exit)))
+            }
             None => Err(RunError::Signal { words, said }),
         }
     }
@@ -119,20 +137,49 @@ impl Runner {
     /// # Errors
     /// When it cannot be read.
     pub fn dissect(&self, capture: &Path) -> Result<Record, RunError> {
+        let opened = File::open(capture).map_err(|error| RunError::Capture {
+            said: format!("the capture {} cannot be opened: {error}", capture.display()),
+        })?;
         let words = ["dissect", "--json", "--", &capture.to_string_lossy()].map(str::to_owned);
-        let (printed, said, exit) = self.output(&words)?;
+        self.told(&words, stamp(BufReader::new(opened)), &[])
+    }
+
+    /// What a capture that stands in memory tells.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn dissect_octets(&self, capture: &'static [u8]) -> Result<Record, RunError> {
+        let words = ["dissect", "--json", "-"].map(str::to_owned);
+        self.told(&words, stamp(capture), capture)
+    }
+
+    fn told(&self, words: &[String], stamp: Option<Stamp>, input: &'static [u8]) -> Result<Record, RunError> {
+        let (printed, said, exit) = self.output_of(words, input)?;
         match exit {
-            Some(0) => Ok(Record::captured(&printed)),
+            Some(0) => Ok(Record::captured(&printed, stamp)),
             _ => Err(RunError::Capture { said: said.trim().trim_start_matches("layerlab: ").to_owned() }),
         }
     }
 
     fn output(&self, words: &[String]) -> Result<(String, String, Option<i32>), RunError> {
+        self.output_of(words, &[])
+    }
+
+    fn output_of(
+        &self,
+        words: &[String],
+        input: &'static [u8],
+    ) -> Result<(String, String, Option<i32>), RunError> {
         let joined = || words.join(" ");
         let start = |source| RunError::Start { words: joined(), source };
         let mut command = Command::new(&self.program);
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let stdin = if input.is_empty() { Stdio::null() } else { Stdio::piped() };
+        command.args(words).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().map_err(start)?;
+        if let Some(mut pipe) = child.stdin.take() {
+            // Who does not read it to its end has said why.
+            thread::spawn(move || drop(pipe.write_all(input)));
+        }
         let out = child.stdout.take().map(collect);
         let err = child.stderr.take().map(collect);
         let status = wait(&mut child);

@@ -33,6 +33,25 @@ pub struct SocketOption {
     pub value: String,
 }
 
+impl SocketOption {
+    /// Every option that layerlab sets.
+    pub const NAMES: &'static [&'static str] = &[
+        "TCP_NODELAY",
+        "SO_REUSEADDR",
+        "SO_RCVBUF",
+        "SO_SNDBUF",
+        "SO_LINGER",
+        "IPV6_UNICAST_HOPS",
+        "IP_TTL",
+        "TCP_CONGESTION",
+        "SO_KEEPALIVE",
+        "IPV6_MTU_DISCOVER",
+        "IP_MTU_DISCOVER",
+        "SO_RCVTIMEO",
+        "SO_OOBINLINE",
+    ];
+}
+
 /// A call of the socket interface, with its main arguments. Names are POSIX's.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Call {
@@ -134,6 +153,33 @@ pub struct Errno {
     pub name: &'static str,
 }
 
+impl Errno {
+    /// Every name that layerlab knows: POSIX's, then those of Windows Sockets.
+    #[rustfmt::skip]
+    pub const NAMES: &'static [&'static str] = &[
+        "EPERM", "ENOENT", "ESRCH", "EINTR", "EIO", "ENXIO", "E2BIG", "EBADF", "ECHILD", "EAGAIN", "ENOMEM", "EACCES",
+        "EFAULT", "EBUSY", "EEXIST", "EXDEV", "ENODEV", "ENOTDIR", "EISDIR", "EINVAL", "ENFILE", "EMFILE", "ENOTTY",
+        "EFBIG", "ENOSPC", "ESPIPE", "EROFS", "EMLINK", "EPIPE", "EDOM", "ERANGE", "EDEADLK", "ENAMETOOLONG", "ENOSYS",
+        "ENOTEMPTY", "ELOOP", "ENOTSOCK", "EDESTADDRREQ", "EMSGSIZE", "EPROTOTYPE", "ENOPROTOOPT", "EPROTONOSUPPORT",
+        "ESOCKTNOSUPPORT", "EOPNOTSUPP", "EPFNOSUPPORT", "EAFNOSUPPORT", "EADDRINUSE", "EADDRNOTAVAIL", "ENETDOWN",
+        "ENETUNREACH", "ENETRESET", "ECONNABORTED", "ECONNRESET", "ENOBUFS", "EISCONN", "ENOTCONN", "ESHUTDOWN",
+        "ETOOMANYREFS", "ETIMEDOUT", "ECONNREFUSED", "EHOSTDOWN", "EHOSTUNREACH", "EALREADY", "EINPROGRESS", "ESTALE",
+        "EDQUOT", "EUSERS", "EPROTO", "EOVERFLOW", "ECANCELED", "EBADMSG",
+        "WSAEINTR", "WSAEBADF", "WSAEACCES", "WSAEFAULT", "WSAEINVAL", "WSAEMFILE", "WSAEWOULDBLOCK", "WSAEINPROGRESS",
+        "WSAEALREADY", "WSAENOTSOCK", "WSAEDESTADDRREQ", "WSAEMSGSIZE", "WSAENOPROTOOPT", "WSAEPROTONOSUPPORT",
+        "WSAESOCKTNOSUPPORT", "WSAEOPNOTSUPP", "WSAEPFNOSUPPORT", "WSAEAFNOSUPPORT", "WSAEADDRINUSE", "WSAEADDRNOTAVAIL",
+        "WSAENETDOWN", "WSAENETUNREACH", "WSAENETRESET", "WSAECONNABORTED", "WSAECONNRESET", "WSAENOBUFS", "WSAEISCONN",
+        "WSAENOTCONN", "WSAESHUTDOWN", "WSAETIMEDOUT", "WSAECONNREFUSED", "WSAEHOSTDOWN", "WSAEHOSTUNREACH",
+        "E?",
+    ];
+
+    /// One by its name, as somebody else wrote it: `E?` when that is none that we know.
+    #[must_use]
+    pub fn named(name: &str, code: i32) -> Errno {
+        Errno { code, name: Errno::NAMES.iter().find(|known| **known == name).unwrap_or(&"E?") }
+    }
+}
+
 impl fmt::Display for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({})", self.name, self.code)
@@ -168,6 +214,21 @@ pub enum TcpState {
 }
 
 impl TcpState {
+    /// Every one.
+    pub const ALL: [TcpState; 11] = [
+        TcpState::Listen,
+        TcpState::SynSent,
+        TcpState::SynReceived,
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::CloseWait,
+        TcpState::Closing,
+        TcpState::LastAck,
+        TcpState::TimeWait,
+        TcpState::Closed,
+    ];
+
     /// The name as RFC 9293 writes it.
     pub const fn name(self) -> &'static str {
         match self {

@@ -1,6 +1,7 @@
 //! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
 
 use super::text::{safe, wrap};
+use std::time::Duration;
 
 /// Columns that a lab is written in.
 const WIDTH: usize = 80;
@@ -63,7 +64,7 @@ pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str,
         Verdict::Holds => lines("ok       ", words),
         Verdict::Fails => lines("NOT SO   ", words),
         Verdict::NotInCapture => {
-            lines("?        ", &format!("{words} (A capture cannot tell: it has no system calls.)"))
+            lines("?        ", &format!("{words} (This capture cannot tell: it has no system calls.)"))
         }
     };
     if verdict == Verdict::Fails {
@@ -120,6 +121,56 @@ pub fn tally(verdicts: &[Verdict]) -> String {
     }
     text.push_str(".\n");
     text
+}
+
+/// Facts that a change should have broken.
+#[must_use]
+pub fn too_little(unbroken: usize) -> String {
+    match unbroken {
+        0 => String::new(),
+        n => format!("{n} facts hold where a change should have broken them: they check too little\n"),
+    }
+}
+
+/// Columns of a lab's number and title, in a table of labs.
+const TITLE: usize = 46;
+
+/// The row of a lab that is being checked.
+#[must_use]
+pub fn row_begins(number: u32, title: &str) -> String {
+    let title: String = safe(title, false).chars().take(TITLE).collect();
+    format!("{number:>3}  {title:<TITLE$}  ")
+}
+
+/// Its end: what came of it, and how long it took.
+#[must_use]
+pub fn row_ends(verdicts: &[Verdict], passed: bool, took: Duration) -> String {
+    let count = |which| verdicts.iter().filter(|verdict| **verdict == which).count();
+    let open = match count(Verdict::NotInCapture) {
+        0 => String::new(),
+        n => format!(", {n} open"),
+    };
+    let head = if passed { "ok  " } else { "NOT SO" };
+    let (holds, of) = (count(Verdict::Holds), verdicts.len());
+    format!("{head} {holds:>2} of {of:>2}{open} {:>6.1} s\n", took.as_secs_f64())
+}
+
+/// Its end, where this machine cannot run it.
+#[must_use]
+pub fn row_cannot() -> &'static str {
+    "not on this machine\n"
+}
+
+/// What stands below the rows.
+#[must_use]
+pub fn rows_end(passed: usize, of: usize, took: Duration) -> String {
+    format!("\nIn {passed} of {of} labs every fact that was checked holds. {:.1} s\n", took.as_secs_f64())
+}
+
+/// What a lab that was recorded begins with.
+#[must_use]
+pub fn recorded() -> &'static str {
+    "Nothing is run here: what you see was recorded on another machine.\n\n"
 }
 
 /// What came of a student's answers.

@@ -13,9 +13,10 @@ pub use error::ReadError;
 
 use crate::model::LinkType;
 use classic::Classic;
+use flate2::bufread::MultiGzDecoder;
 use input::{Input, Order};
 use std::borrow::Cow;
-use std::io::Read;
+use std::io::{self, BufRead, Read};
 
 /// The longest block or packet record that is taken, in octets, as in Wireshark.
 pub(super) const BLOCK_MAX: u32 = 16 * 1024 * 1024;
@@ -27,6 +28,18 @@ pub const LINK_ETHERNET: u16 = 1;
 pub const LINK_SLL: u16 = 113;
 /// The same with the interface's number (LINKTYPE_LINUX_SLL2).
 pub const LINK_SLL2: u16 = 276;
+
+/// A file's octets, unpacked where gzip packed them (RFC 1952), as Wireshark reads them too.
+///
+/// # Errors
+/// When its first octets cannot be read.
+pub fn unpacked<'a>(mut input: impl BufRead + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    Ok(if input.fill_buf()?.starts_with(&[0x1f, 0x8b]) {
+        Box::new(MultiGzDecoder::new(input))
+    } else {
+        Box::new(input)
+    })
+}
 
 /// What a section header says.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -96,6 +109,16 @@ pub struct Record<'a> {
     pub original_len: u32,
     /// Its comments, in order.
     pub comments: Comments<'a>,
+}
+
+/// What stands in a capture.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Item<'a> {
+    /// A packet.
+    Packet(Record<'a>),
+    /// A line that layerlab wrote beside the packets, for [`parse_note`](super::parse_note) and
+    /// [`Stamp::parse`](super::Stamp::parse).
+    Note(Cow<'a, str>),
 }
 
 impl Record<'_> {
@@ -185,16 +208,40 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// [`ReadError`], with the offset and the number of the packet that was to come.
     pub fn next_record(&mut self) -> Result<Option<Record<'_>>, ReadError> {
+        let Some(found) = self.find(false)? else { return Ok(None) };
+        Ok(match self.item(found) {
+            Item::Packet(record) => Some(record),
+            Item::Note(_) => None,
+        })
+    }
+
+    /// The next packet, or the next line that layerlab wrote beside the packets; otherwise as
+    /// [`next_record`](Reader::next_record).
+    ///
+    /// # Errors
+    /// [`ReadError`], with the offset and the number of the packet that was to come.
+    pub fn next_item(&mut self) -> Result<Option<Item<'_>>, ReadError> {
+        let found = self.find(true)?;
+        Ok(found.map(|found| self.item(found)))
+    }
+
+    fn find(&mut self, notes: bool) -> Result<Option<Block>, ReadError> {
         if self.done {
             return Ok(None);
         }
         let found = match self.format {
-            Format::Classic(classic) => classic::record(&mut self.input, classic, self.number + 1),
-            Format::Ng(_) => self.next_packet_block(),
+            Format::Classic(classic) => classic::record(&mut self.input, classic, self.number + 1)
+                .map(|found| found.map(Block::Packet)),
+            Format::Ng(_) => self.next_block(notes),
         };
         self.done = !matches!(found, Ok(Some(_)));
-        let Some(found) = found? else {
-            return Ok(None);
+        found
+    }
+
+    fn item(&mut self, block: Block) -> Item<'_> {
+        let found = match block {
+            Block::Packet(found) => found,
+            Block::Note(line) => return Item::Note(String::from_utf8_lossy(&self.input.taken()[line])),
         };
         self.number += 1;
         let order = match self.format {
@@ -203,7 +250,7 @@ impl<R: Read> Reader<R> {
         };
         let block = self.input.taken();
         let interface = &self.interfaces[found.interface as usize];
-        Ok(Some(Record {
+        Item::Packet(Record {
             number: self.number,
             at_unix_ns: found.at.map_or(0, |count| interface.ticks.unix_ns(count)),
             interface: found.interface,
@@ -211,11 +258,11 @@ impl<R: Read> Reader<R> {
             bytes: &block[found.bytes],
             original_len: found.original_len,
             comments: Comments { options: &block[found.options], order },
-        }))
+        })
     }
 
-    /// Reads blocks until one holds a packet.
-    fn next_packet_block(&mut self) -> Result<Option<Found>, ReadError> {
+    /// Reads blocks until one holds a packet, or a note where these are wanted.
+    fn next_block(&mut self, notes: bool) -> Result<Option<Block>, ReadError> {
         let number = self.number + 1;
         loop {
             let Format::Ng(order) = self.format else {
@@ -229,11 +276,19 @@ impl<R: Read> Reader<R> {
                 self.format = Format::Ng(ng::section(&mut self.input, &mut self.section, number)?);
                 continue;
             }
-            if let Some(found) = ng::block(&mut self.input, order, &mut self.interfaces, number)? {
-                return Ok(Some(found));
+            match ng::block(&mut self.input, order, &mut self.interfaces, number)? {
+                Some(Block::Note(_)) if !notes => {}
+                Some(found) => return Ok(Some(found)),
+                None => {}
             }
         }
     }
+}
+
+/// What a block holds: a packet, or a line of layerlab's in these octets of it.
+enum Block {
+    Packet(Found),
+    Note(std::ops::Range<usize>),
 }
 
 /// Where a packet lies in the block that was taken.
@@ -253,10 +308,16 @@ pub(super) fn fuzz(data: &[u8]) {
     };
     let mut octets = 0;
     let mut last = 0;
-    while let Ok(Some(record)) = reader.next_record() {
-        last += 1;
-        assert_eq!(record.number, last);
-        octets += record.bytes.len() + record.comments.map(|c| c.len() / 3).sum::<usize>();
+    while let Ok(Some(item)) = reader.next_item() {
+        // What is no UTF-8 is shown as a character of three octets.
+        octets += match item {
+            Item::Note(line) => line.len() / 3,
+            Item::Packet(record) => {
+                last += 1;
+                assert_eq!(record.number, last);
+                record.bytes.len() + record.comments.map(|c| c.len() / 3).sum::<usize>()
+            }
+        };
         // Every octet that is given stands in the file.
         assert!(octets <= data.len());
     }

@@ -2,7 +2,8 @@
 
 use super::error::ReadError;
 use super::input::{Input, Order};
-use super::{BLOCK_MAX, Found, INTERFACES_MAX, Interface, Section, Ticks};
+use super::{BLOCK_MAX, Block, Found, INTERFACES_MAX, Interface, Section, Ticks};
+use crate::capture::note::{BLOCK_NOTE, NOTE_MAX};
 use std::io::Read;
 use std::ops::Range;
 
@@ -60,13 +61,13 @@ pub(super) fn section<R: Read>(
     Ok(order)
 }
 
-/// Takes one block; gives where its packet lies, if it holds one.
+/// Takes one block; gives where its packet or its line lies, if it holds one.
 pub(super) fn block<R: Read>(
     input: &mut Input<R>,
     order: Order,
     interfaces: &mut Vec<Interface>,
     frame: u64,
-) -> Result<Option<Found>, ReadError> {
+) -> Result<Option<Block>, ReadError> {
     let offset = input.offset();
     let kind = order.u32(input.need(8, frame)?, 0);
     let fixed = match kind {
@@ -89,6 +90,7 @@ pub(super) fn block<R: Read>(
         BLOCK_ENHANCED => order.u32(block, at),
         BLOCK_PACKET => order.u16(block, at).into(),
         BLOCK_SIMPLE => 0,
+        BLOCK_NOTE => return Ok((body.len() <= NOTE_MAX + 3).then_some(Block::Note(body))),
         _ => return Ok(None),
     };
     let Some(described) = interfaces.get(interface as usize) else {
@@ -99,7 +101,7 @@ pub(super) fn block<R: Read>(
         let kept = if described.snaplen == 0 { original_len } else { original_len.min(described.snaplen) };
         let bytes = packet(body.start + 4..body.end, kept, frame, offset)?;
         let options = bytes.end..bytes.end;
-        return Ok(Some(Found { interface, at: None, original_len, bytes, options }));
+        return Ok(Some(Block::Packet(Found { interface, at: None, original_len, bytes, options })));
     }
     let time = u64::from(order.u32(block, at + 4)) << 32 | u64::from(order.u32(block, at + 8));
     let (captured, original_len) = (order.u32(block, at + 12), order.u32(block, at + 16));
@@ -115,7 +117,7 @@ pub(super) fn block<R: Read>(
             None => break,
         }
     }
-    Ok(Some(Found { interface, at: Some(time), original_len, bytes, options }))
+    Ok(Some(Block::Packet(Found { interface, at: Some(time), original_len, bytes, options })))
 }
 
 /// Checks the framing of the next block, takes it whole, and gives its body's place in it. The body has at least

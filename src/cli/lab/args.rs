@@ -12,7 +12,7 @@ pub(crate) enum LabCommand {
     Show(ShowLabArgs),
     /// Go through a lab: its commands are run, what they show is told, and every claim is checked
     Run(RunLabArgs),
-    /// Only check: run a lab's commands and hold every claim against what crossed the wire
+    /// Only check: run the commands of labs and hold every claim against what crossed the wire
     #[command(after_help = "Exit status: 0 every claim holds; 1 one does not; 2 the lab's file is wrong; \
         3 this machine can't.")]
     Check(CheckArgs),
@@ -65,6 +65,9 @@ pub(crate) struct RunLabArgs {
     /// Ask for each prediction, and show nothing before it is committed
     #[arg(long)]
     pub(crate) quiz: bool,
+    /// Run nothing: show and check what was recorded on another machine
+    #[arg(long, conflicts_with_all = ["answers", "backend", "seed", "student", "recall"])]
+    pub(crate) recorded: bool,
     /// With --quiz: first a question each of the labs two and five before this one
     #[arg(long, requires = "quiz")]
     pub(crate) recall: bool,
@@ -81,12 +84,16 @@ pub(crate) struct RunLabArgs {
 /// Options of `lab check`.
 #[derive(Args, Debug)]
 pub(crate) struct CheckArgs {
-    /// A lab's number, or a file of your own
-    pub(crate) lab: String,
+    /// Numbers of labs, or files of your own [default: the whole course]
+    #[arg(value_name = "LAB")]
+    pub(crate) labs: Vec<String>,
+    /// Run nothing: check what was recorded of the course on another machine
+    #[arg(long, conflicts_with_all = ["capture", "keep", "changes", "backend", "seed", "student"])]
+    pub(crate) recorded: bool,
     /// Check this capture in the place of a run (given again, of the next), or those of a directory
     #[arg(long, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, action = ArgAction::Append)]
     pub(crate) capture: Vec<PathBuf>,
-    /// Keep what crosses the wire in each run here, for --capture
+    /// Keep what happens in each run here, for --capture
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "capture")]
     pub(crate) keep: Option<PathBuf>,
     /// Try the lab itself: run each of its changes, and see that the facts fail that it breaks

@@ -1,40 +1,140 @@
 //! `layerlab lab check`: every claim of a lab, held against what crossed the wire.
 
 use super::args::CheckArgs;
-use super::{cannot, open, runner};
-use crate::cli::exit::{Answer, Usage};
+use super::source::{Source, Sources};
+use super::{open, runner};
+use crate::cli::exit::{Answer, Cannot, Usage};
 use crate::lab::check::{Checked, Verdict};
-use crate::lab::parse::{Lab, Run, Statement, What};
-use crate::lab::run::Runner;
+use crate::lab::parse::{Lab, Statement, What};
 use crate::lab::session::Session;
-use crate::lab::{Record, answers};
+use crate::lab::{answers, shelf};
 use crate::narrate::quiz;
-use anyhow::Context;
-use std::fs;
+use serde_json::Value;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// `layerlab lab check`.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
-    let (lab, _) = open(&args.lab)?;
-    let mut session = Session::new(&lab, args.place.student.as_deref());
-    let runner = runner(&lab, &args.place, session.student.as_ref())?;
-    let mut sources = sources(args, &lab)?.into_iter();
-    let mut out = io::stdout().lock();
-    let mut broken = 0;
-    if !args.json {
-        writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
+    match &args.labs[..] {
+        [one] => {
+            let (lab, _) = open(one)?;
+            let mut out = io::stdout().lock();
+            if !args.json {
+                writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
+            }
+            let found = check(args, &lab, &mut out)?;
+            if args.json {
+                writeln!(out, "{}", found.json)?;
+            } else {
+                out.write_all(quiz::tally(&found.verdicts).as_bytes())?;
+                out.write_all(quiz::too_little(found.unbroken).as_bytes())?;
+            }
+            Ok(if found.passed() { Answer::Yes } else { Answer::No })
+        }
+        several => all(args, several),
     }
+}
+
+/// A row a lab, as soon as it is known; below it what stands against it.
+fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
+    let labs: Vec<Lab> = if labs.is_empty() {
+        shelf::LABS.iter().map(|(file, text)| Lab::parse(file, text)).collect::<Result<_, _>>()?
+    } else {
+        labs.iter().map(|lab| Ok(open(lab)?.0)).collect::<anyhow::Result<_>>()?
+    };
+    if let [first, _, ..] = &args.capture[..] {
+        let text = format!(
+            "captures of one lab at a time: name it, or give a directory in the place of {}",
+            first.display()
+        );
+        return Err(Usage(text).into());
+    }
+    let began = Instant::now();
+    let (mut passed, mut failed, mut cannot) = (0, 0, None);
+    let mut out = io::stdout().lock();
+    for lab in &labs {
+        if !args.json {
+            write!(out, "{}", quiz::row_begins(lab.number, &lab.title))?;
+            out.flush()?;
+        }
+        let (start, mut told) = (Instant::now(), Vec::new());
+        match check(args, lab, &mut told) {
+            Ok(found) => {
+                let well = found.passed();
+                passed += usize::from(well);
+                failed += usize::from(!well);
+                if args.json {
+                    writeln!(out, "{}", found.json)?;
+                } else {
+                    out.write_all(quiz::row_ends(&found.verdicts, well, start.elapsed()).as_bytes())?;
+                    if !well {
+                        out.write_all(&told)?;
+                        out.write_all(quiz::too_little(found.unbroken).as_bytes())?;
+                    }
+                }
+            }
+            Err(error) if error.is::<Cannot>() => {
+                if !args.json {
+                    out.write_all(quiz::row_cannot().as_bytes())?;
+                }
+                cannot = Some(error);
+            }
+            Err(error) => {
+                // The row that was begun ends before the reason is given.
+                if !args.json {
+                    writeln!(out)?;
+                }
+                return Err(error.context(format!("lab {}", lab.number)));
+            }
+        }
+    }
+    if !args.json {
+        out.write_all(quiz::rows_end(passed, labs.len(), began.elapsed()).as_bytes())?;
+    }
+    match cannot {
+        _ if failed > 0 => Ok(Answer::No),
+        Some(error) => Err(error),
+        None => Ok(Answer::Yes),
+    }
+}
+
+/// What was found of a lab.
+struct Found {
+    verdicts: Vec<quiz::Verdict>,
+    /// Facts that hold although a change should have broken them.
+    unbroken: usize,
+    passed: bool,
+    json: Value,
+}
+
+impl Found {
+    fn passed(&self) -> bool {
+        self.passed && self.unbroken == 0
+    }
+}
+
+/// Checks a lab, and tells its facts one by one.
+fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Found> {
+    let mut session = Session::new(lab, args.place.student.as_deref());
+    let runner = runner(lab, &args.place, session.student.as_ref())?;
+    let sources = match (&args.keep, &args.capture[..]) {
+        _ if args.recorded => Sources::Recorded,
+        (Some(folder), _) => Sources::Keep(folder),
+        (None, []) => Sources::Run,
+        (None, files) => Sources::Captured(files),
+    };
+    let mut sources = (1..).zip(sources.of(lab, args.place.student.as_deref())?);
+    let mut unbroken = 0;
     for (nth, part) in lab.parts.iter().enumerate() {
         match &part.what {
             What::Run(run) => {
-                let source = sources.next().unwrap_or(Source::Run);
-                let record = record(&session, run, &runner, &source)?;
+                let (number, source) = sources.next().unwrap_or((0, Source::Run));
                 if !args.json {
-                    writeln!(out, "\n{}", run.command)?;
+                    let recorded = if source.is_recording() { "   (recorded)" } else { "" };
+                    writeln!(out, "\n{}{recorded}", run.command)?;
                     out.flush()?;
                 }
-                session.ran(run, record);
+                session.ran(run, source.record(&session, run, number, &runner)?);
             }
             What::Check(statements) => {
                 for checked in session.check(statements) {
@@ -48,13 +148,13 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
                     writeln!(out, "\ninstead: {}", change.run.command)?;
                     out.flush()?;
                 }
-                let record = record(&session, &change.run, &runner, &Source::Run)?;
-                for checked in session.check_instead(&blocks(&lab, nth), &record) {
+                let record = Source::Run.record(&session, &change.run, 0, &runner)?;
+                for checked in session.check_instead(&blocks(lab, nth), &record) {
                     if !change.breaks.contains(&checked.id) {
                         continue;
                     }
                     let holds = checked.verdict == Verdict::Holds;
-                    broken += usize::from(holds);
+                    unbroken += usize::from(holds);
                     if !args.json {
                         out.write_all(quiz::changed(holds, &checked.id, &checked.seen).as_bytes())?;
                     }
@@ -63,73 +163,12 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
             What::Change(_) | What::Prose(_) | What::Predict(_) => {}
         }
     }
-    if args.json {
-        writeln!(out, "{}", answers::json(&session, &[]))?;
-    } else {
-        out.write_all(quiz::tally(&session.checked.iter().map(verdict).collect::<Vec<_>>()).as_bytes())?;
-        if broken > 0 {
-            writeln!(
-                out,
-                "{broken} facts hold where a change should have broken them: they check too little"
-            )?;
-        }
-    }
-    Ok(if session.passed() && broken == 0 { Answer::Yes } else { Answer::No })
-}
-
-/// Where a run's record comes from.
-enum Source {
-    /// It is run.
-    Run,
-    /// It is run, and its capture kept.
-    Keep(PathBuf),
-    /// A capture stands in for it.
-    Capture(PathBuf),
-    /// Nothing does.
-    Nothing,
-}
-
-/// One for each run.
-fn sources(args: &CheckArgs, lab: &Lab) -> anyhow::Result<Vec<Source>> {
-    let named = |folder: &Path, nth: usize| folder.join(format!("{:02}-{nth}.pcapng", lab.number));
-    let all: Vec<&Run> = lab.runs().collect();
-    if let Some(folder) = &args.keep {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        let of = |(nth, run): (usize, &&Run)| {
-            if run.can_be_kept() { Source::Keep(named(folder, nth)) } else { Source::Run }
-        };
-        return Ok((1..).zip(&all).map(of).collect());
-    }
-    match &args.capture[..] {
-        [] => Ok(Vec::new()),
-        [folder] if folder.is_dir() => {
-            let of = |(nth, run): (usize, &&Run)| match run.can_be_kept() {
-                true => Source::Capture(named(folder, nth)),
-                false if run.is_local() => Source::Run,
-                false => Source::Nothing,
-            };
-            Ok((1..).zip(&all).map(of).collect())
-        }
-        files if files.len() == all.len() => Ok(files.iter().cloned().map(Source::Capture).collect()),
-        files => Err(Usage(format!(
-            "lab {} has {} runs, and {} captures were given: give --capture once for each, or a directory",
-            lab.number,
-            all.len(),
-            files.len()
-        ))
-        .into()),
-    }
-}
-
-fn record(session: &Session<'_>, run: &Run, runner: &Runner, source: &Source) -> anyhow::Result<Record> {
-    let words = session.words(run);
-    let record = match source {
-        Source::Run => runner.run(&words, run.text, None),
-        Source::Keep(file) => runner.run(&words, run.text, Some(file)),
-        Source::Capture(file) => runner.dissect(file),
-        Source::Nothing => Ok(Record::absent()),
-    };
-    record.map_err(cannot)
+    Ok(Found {
+        verdicts: session.checked.iter().map(verdict).collect(),
+        unbroken,
+        passed: session.passed(),
+        json: answers::json(&session, &[]),
+    })
 }
 
 /// The blocks that check the run above this part.

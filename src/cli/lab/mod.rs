@@ -5,6 +5,7 @@ mod check;
 mod grade;
 mod play;
 mod show;
+mod source;
 mod worksheet;
 
 use super::exit::{Answer, Cannot, Usage};
@@ -61,7 +62,13 @@ fn runner(lab: &Lab, place: &PlaceOfLab, student: Option<&Student>) -> anyhow::R
 /// What a command that did not run means for who typed `lab`.
 fn cannot(error: RunError) -> anyhow::Error {
     match error {
-        RunError::MachineCannot { said } => Cannot(said).into(),
+        RunError::MachineCannot { said } => {
+            Cannot(format!(
+                "{said}\nWithout it: `layerlab lab run N --recorded` shows what was recorded on another machine, and \
+                 `lab check N --recorded` checks it."
+            ))
+            .into()
+        }
         error => error.into(),
     }
 }

@@ -1,8 +1,10 @@
 //! `layerlab lab run`: a lab in the order of its file, with predictions first.
 
 use super::args::RunLabArgs;
+use super::source::Source;
 use super::{cannot, check, open, runner, show};
 use crate::cli::exit::{Answer, Usage};
+use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
@@ -25,6 +27,9 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
+    if args.recorded {
+        out.write_all(quiz::recorded().as_bytes())?;
+    }
     if args.recall {
         recall(&mut out, &lab, &runner)?;
     }
@@ -140,11 +145,23 @@ fn step(
             writeln!(out, "$ layerlab {}\n", shell(&words))?;
             out.flush()?;
             // Beside the answers lies what they can be worked out from again.
+            let nth = captures.len() + 1;
             let answers = args.answers.as_ref().filter(|_| run.can_be_kept());
-            let keep = answers.map(|file| beside(file, captures.len() + 1));
-            let record = runner.run(&words, run.text, keep.as_deref()).map_err(cannot)?;
-            let name = keep.and_then(|file| Some(file.file_name()?.to_string_lossy().into_owned()));
-            captures.push(name);
+            let keep = answers.map(|file| Keep {
+                file: beside(file, nth),
+                lab: session.lab.number,
+                run: nth as u32,
+                student: session.student.as_ref().map(|student| student.id.clone()),
+            });
+            captures.push(
+                keep.as_ref().and_then(|keep| Some(keep.file.file_name()?.to_string_lossy().into_owned())),
+            );
+            let source = match keep {
+                Some(keep) => Source::Keep(keep),
+                None if args.recorded && !run.is_local() => Source::Recorded,
+                None => Source::Run,
+            };
+            let record = source.record(session, run, nth, runner)?;
             tell(out, &record)?;
             session.ran(run, record);
         }

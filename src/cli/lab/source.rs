@@ -1,0 +1,145 @@
+//! Where what is known of a lab's run comes from: it is made here, or a recording of it is read.
+
+use super::cannot;
+use crate::cli::exit::Usage;
+use crate::lab::keep::{Keep, ending, is_lines, lines, name};
+use crate::lab::parse::Run;
+use crate::lab::recorded;
+use crate::lab::run::Runner;
+use crate::lab::session::Session;
+use crate::lab::{Lab, Record};
+use anyhow::Context;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Where a run's record comes from.
+pub(super) enum Source {
+    /// It is run.
+    Run,
+    /// It is run and kept.
+    Keep(Keep),
+    /// A file stands in for it.
+    Captured(PathBuf),
+    /// The recording that the program carries does.
+    Recorded,
+    /// Nothing does.
+    Nothing,
+}
+
+/// What is asked of all runs of a lab.
+pub(super) enum Sources<'a> {
+    Run,
+    /// To be kept in this folder.
+    Keep(&'a Path),
+    /// From these files, or from those of a folder.
+    Captured(&'a [PathBuf]),
+    Recorded,
+}
+
+impl Sources<'_> {
+    /// One for each run.
+    pub(super) fn of(&self, lab: &Lab, student: Option<&str>) -> anyhow::Result<Vec<Source>> {
+        let runs: Vec<(u32, &Run)> = (1..).zip(lab.runs()).collect();
+        let each = |of: &dyn Fn(u32, &Run) -> Source| runs.iter().map(|(nth, run)| of(*nth, run)).collect();
+        Ok(match self {
+            Sources::Run => each(&|_, _| Source::Run),
+            Sources::Keep(folder) => {
+                fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+                each(&|nth, run| match file(lab, folder, nth, run) {
+                    Some(file) => Source::Keep(Keep {
+                        file,
+                        lab: lab.number,
+                        run: nth,
+                        student: student.map(str::to_owned),
+                    }),
+                    None => Source::Run,
+                })
+            }
+            Sources::Captured([folder]) if folder.is_dir() => {
+                each(&|nth, run| match file(lab, folder, nth, run) {
+                    // Packed, as the recordings of the course are, or as `--keep` left it.
+                    Some(file) => match with_gz(&file) {
+                        packed if packed.is_file() => Source::Captured(packed),
+                        _ if file.is_file() || !is_lines(&file) => Source::Captured(file),
+                        _ => Source::Nothing,
+                    },
+                    None => Source::Run,
+                })
+            }
+            Sources::Captured(files) if files.len() == runs.len() => {
+                files.iter().cloned().map(Source::Captured).collect()
+            }
+            Sources::Captured(files) => {
+                return Err(Usage(format!(
+                    "lab {} has {} runs, and {} captures were given: give --capture once for each, or a directory",
+                    lab.number,
+                    runs.len(),
+                    files.len()
+                ))
+                .into());
+            }
+            Sources::Recorded => each(&|nth, run| match recorded::of(lab.number, nth as usize) {
+                Some(_) => Source::Recorded,
+                None if run.is_local() => Source::Run,
+                None => Source::Nothing,
+            }),
+        })
+    }
+}
+
+/// A run's file below a folder, where it is kept at all.
+fn file(lab: &Lab, folder: &Path, nth: u32, run: &Run) -> Option<PathBuf> {
+    ending(run).map(|ending| folder.join(name(lab.number, nth, ending)))
+}
+
+fn with_gz(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".gz");
+    file.with_file_name(name)
+}
+
+impl Source {
+    /// Whether it was made elsewhere or earlier.
+    pub(super) fn is_recording(&self) -> bool {
+        matches!(self, Source::Captured(_) | Source::Recorded)
+    }
+
+    /// What is known of a lab's run, 1 the first.
+    pub(super) fn record(
+        &self,
+        session: &Session<'_>,
+        run: &Run,
+        nth: usize,
+        runner: &Runner,
+    ) -> anyhow::Result<Record> {
+        let words = session.words(run);
+        let record = match self {
+            Source::Run => runner.run(&words, run.text, None),
+            Source::Keep(keep) => runner.run(&words, run.text, Some(keep)),
+            Source::Captured(file) if is_lines(file) => {
+                let octets = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let printed = lines(&octets).with_context(|| format!("{} cannot be read", file.display()))?;
+                Ok(Record::kept(&printed))
+            }
+            Source::Captured(file) => runner.dissect(file),
+            Source::Recorded => return recording(session.lab.number, run, nth, runner),
+            Source::Nothing => Ok(Record::absent()),
+        };
+        record.map_err(cannot)
+    }
+}
+
+fn recording(lab: u32, run: &Run, nth: usize, runner: &Runner) -> anyhow::Result<Record> {
+    let Some((name, octets)) = recorded::of(lab, nth) else { return Ok(Record::absent()) };
+    let record = if is_lines(Path::new(name)) {
+        Record::kept(&lines(octets).with_context(|| format!("the recording {name} cannot be read"))?)
+    } else {
+        runner.dissect_octets(octets).map_err(cannot)?
+    };
+    if !recorded::is_of(run, &record) {
+        let text =
+            format!("the recording {name} is of another command than `{}`: run the lab instead", run.command);
+        return Err(anyhow::anyhow!(text));
+    }
+    Ok(record)
+}

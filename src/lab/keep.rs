@@ -1,0 +1,88 @@
+//! What is kept of a run, for another machine or another day: a capture with its stamp, or the lines that were printed.
+
+use super::parse::Run;
+use super::run::RunError;
+use crate::capture::{Item, Reader, Stamp, unpacked};
+use std::fs::{self, File};
+use std::io::{self, BufRead, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Octets of kept lines that are read at most.
+const LINES_MAX: u64 = 64 << 20;
+
+/// Where a run is kept, and what is written on it.
+#[derive(Debug, Clone)]
+pub struct Keep {
+    /// A capture, or JSON lines where its name ends so.
+    pub file: PathBuf,
+    /// The lab's number.
+    pub lab: u32,
+    /// The how manieth run of it, 1 the first.
+    pub run: u32,
+    /// Whose run it is.
+    pub student: Option<String>,
+}
+
+/// How a run is kept: its frames, or where there are several networks in it what it printed. `None` for one that
+/// every machine can make.
+#[must_use]
+pub fn ending(run: &Run) -> Option<&'static str> {
+    match (run.can_be_kept(), run.is_local()) {
+        (true, _) => Some("pcapng"),
+        (false, false) => Some("jsonl"),
+        (false, true) => None,
+    }
+}
+
+/// A run's file below a folder: `04-1.pcapng`.
+#[must_use]
+pub fn name(lab: u32, nth: u32, ending: &str) -> String {
+    format!("{lab:02}-{nth}.{ending}")
+}
+
+impl Keep {
+    pub(super) fn is_lines(&self) -> bool {
+        is_lines(&self.file)
+    }
+
+    /// Ends what was begun: the capture is stamped, the lines are written.
+    pub(super) fn complete(&self, printed: &str, exit: i32) -> Result<(), RunError> {
+        let written = if self.is_lines() {
+            fs::write(&self.file, printed)
+        } else {
+            let stamp = Stamp { lab: self.lab, run: self.run, student: self.student.clone(), exit };
+            File::options().append(true).open(&self.file).and_then(|mut file| file.write_all(&stamp.block()))
+        };
+        written.map_err(|source| RunError::Keep { file: self.file.display().to_string(), source })
+    }
+}
+
+/// Whether a file is kept lines, packed or not, and no capture.
+#[must_use]
+pub fn is_lines(file: &Path) -> bool {
+    let name = file.to_string_lossy();
+    name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
+}
+
+/// Which run of which lab a capture says that it is. The last word counts: it stands at the end.
+#[must_use]
+pub fn stamp(capture: impl BufRead) -> Option<Stamp> {
+    let mut reader = Reader::new(unpacked(capture).ok()?).ok()?;
+    let mut last = None;
+    while let Ok(Some(item)) = reader.next_item() {
+        if let Item::Note(line) = item
+            && let Ok(stamp) = Stamp::parse(&line)
+        {
+            last = Some(stamp);
+        }
+    }
+    last
+}
+
+/// Lines that were kept packed.
+///
+/// # Errors
+/// When they are no text.
+pub fn lines(packed: &[u8]) -> io::Result<String> {
+    io::read_to_string(unpacked(packed)?.take(LINES_MAX))
+}
