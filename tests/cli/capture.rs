@@ -2,8 +2,9 @@
 
 use crate::child::Folder;
 use crate::lab::{Lab, each};
-use layerlab::capture::{Mark, Reader, parse_run, run_comment};
+use layerlab::capture::{Item, Mark, Reader, Stamp, note, parse_note, parse_run, run_comment};
 use layerlab::model::{Delivery, Direction, Fate, FrameId, Rule, Time};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::Path;
@@ -41,6 +42,65 @@ fn the_pages_examples_are_read_and_written_alike() {
     let run = page.lines().position(|line| line.starts_with("layerlab run ")).unwrap();
     let comment = page.lines().skip(run - 1).take(2).collect::<Vec<_>>().join("\n");
     assert_eq!(run_comment(&parse_run(&comment).unwrap()), comment);
+}
+
+#[test]
+fn the_pages_lines_of_hosts_are_read_and_written_alike() {
+    let page = page();
+    let lines: Vec<&str> = page.lines().filter(|line| line.starts_with("layerlab event=")).collect();
+    assert!(lines.len() >= 4);
+    for line in &lines {
+        assert_eq!(note(&parse_note(line).unwrap_or_else(|e| panic!("{line}: {e}"))).as_deref(), Some(*line));
+    }
+    let stamp = page.lines().find(|line| line.starts_with("layerlab lab=")).unwrap();
+    assert_eq!(Stamp::parse(stamp).unwrap().line(), stamp);
+}
+
+/// What a capture tells of the hosts is what the run told of them, call by call.
+#[test]
+fn a_capture_tells_the_calls_that_the_run_told() {
+    let folder = Folder::new();
+    let mut keys = BTreeSet::new();
+    let lines = [
+        "tcp echo a bc --burst --delay 2ms",
+        "tcp echo hello --cut 5ms --timeout 300ms --nodelay",
+        "udp echo abcdef --recv-size 3 --closed-port --wait 50ms",
+    ];
+    for (n, line) in lines.iter().enumerate() {
+        let file = folder.file(&format!("{n}.pcapng"));
+        let ran = crate::child::run(&format!("{line} --json --vantage wire --capture {file}"));
+        let told = crate::child::run(&format!("dissect --json {file}"));
+        let hosts = |text: &str| -> Vec<Value> {
+            let events = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+            let hosts = events.filter(|e| {
+                ["called", "returned", "connections", "wire"].iter().any(|what| e["what"] == *what)
+            });
+            // The octets stand in the frames; and the sentence shows them.
+            let plain = hosts.map(|mut event| {
+                for key in ["bytes", "sentence"] {
+                    event.as_object_mut().unwrap().remove(key);
+                }
+                event
+            });
+            plain.collect()
+        };
+        let (run, capture) = (hosts(&ran.out), hosts(&told.out));
+        assert!(run.len() > 5);
+        assert_eq!(run, capture, "{line}");
+        let mut reader = Reader::new(File::open(&file).unwrap()).unwrap();
+        while let Some(item) = reader.next_item().unwrap() {
+            if let Item::Note(line) = item {
+                let words = line.split(' ').filter_map(|word| word.split_once('='));
+                keys.extend(words.map(|(key, _)| key.to_owned()).filter(|key| !key.contains('"')));
+            }
+        }
+    }
+    let page = page();
+    let rows = page.lines().skip_while(|line| *line != "| key of an event | what |").skip(2);
+    let rows: String = rows.take_while(|line| line.starts_with('|')).collect();
+    for key in keys {
+        assert!(rows.contains(&format!("`{key}`")), "docs/capture.md lacks {key}");
+    }
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn kill_9_leaves_a_capture_that_can_be_read() {
     let file = folder.file("run.pcapng");
     let line = format!("udp echo --no-reply --every 1ms --count 99999 --quiet --capture {file}");
     let mut bounded = Bounded::start(layerlab(line.split(' ')));
-    while fs::metadata(&file).map_or(0, |file| file.len()) < 20_000 {
+    while fs::metadata(&file).map_or(0, |file| file.len()) < 80_000 {
         assert!(bounded.child().try_wait().unwrap().is_none(), "it ended by itself");
         thread::sleep(Duration::from_millis(5));
     }

@@ -19,9 +19,6 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
         [one] => {
             let (lab, _) = open(one)?;
             let mut out = io::stdout().lock();
-            if !args.json {
-                writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
-            }
             let found = check(args, &lab, &mut out)?;
             if args.json {
                 writeln!(out, "{}", found.json)?;
@@ -125,6 +122,9 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
     };
     let mut sources = (1..).zip(sources.of(lab, args.place.student.as_deref())?);
     let mut unbroken = 0;
+    if !args.json && args.labs.len() == 1 {
+        writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
+    }
     for (nth, part) in lab.parts.iter().enumerate() {
         match &part.what {
             What::Run(run) => {
