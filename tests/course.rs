@@ -2,7 +2,7 @@
 //! is none), and its recordings are of the commands that stand in it and show all of it.
 //!
 //! Labs mostly wait, and each run has a network of its own: three at once, unless `--test-threads` says otherwise.
-//! `UPDATE=1 cargo test --test course` makes the recordings anew.
+//! `UPDATE=1 cargo test --test course` makes those recordings anew that do not hold any more; `UPDATE=all` makes all.
 
 use flate2::{Compression, GzBuilder};
 use layerlab::lab::keep::{ending, name};
@@ -91,11 +91,15 @@ fn check(lab: u32, options: &[&str]) -> Result<(), Failed> {
 
 /// The names of the recordings that there should be.
 fn names() -> Vec<String> {
+    names_of(labs())
+}
+
+fn names_of(labs: impl Iterator<Item = Lab>) -> Vec<String> {
     let of = |lab: Lab| -> Vec<String> {
         let runs = (1..).zip(lab.runs());
         runs.filter_map(|(nth, run)| Some(name(lab.number, nth, ending(run)?))).collect()
     };
-    labs().flat_map(of).collect()
+    labs.flat_map(of).collect()
 }
 
 fn all_there() -> Result<(), Failed> {
@@ -122,12 +126,14 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/captures")
 }
 
-/// Runs the whole course and keeps it.
+/// Runs the labs whose recordings do not hold any more, or with `UPDATE=all` the whole course, and keeps them.
 fn update() -> Result<(), Box<dyn Error>> {
     let kept = std::env::temp_dir().join(format!("layerlab-course-{}", std::process::id()));
     fs::create_dir_all(&kept)?;
     // Below a folder of its own, so that no path of this machine stands in a recording.
-    for lab in labs() {
+    let all = std::env::var_os("UPDATE").is_some_and(|value| value == "all");
+    let stale: Vec<Lab> = labs().filter(|lab| all || check(lab.number, &["--recorded"]).is_err()).collect();
+    for lab in &stale {
         let kept_well = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_layerlab"));
             command.args(["lab", "check", "--backend", "veth", "--keep", "kept", &lab.number.to_string()]);
@@ -138,9 +144,14 @@ fn update() -> Result<(), Box<dyn Error>> {
             return Err(format!("lab {} fails, so nothing was recorded", lab.number).into());
         }
     }
-    let _ = fs::remove_dir_all(folder());
     fs::create_dir_all(folder())?;
-    for name in names() {
+    for entry in fs::read_dir(folder())? {
+        let file = entry?.path();
+        if !names().iter().any(|name| file.ends_with(format!("{name}.gz"))) {
+            fs::remove_file(file)?;
+        }
+    }
+    for name in names_of(stale.into_iter()) {
         let mut octets = fs::read(kept.join("kept").join(&name))?;
         if name.ends_with(".pcapng") {
             octets = without_build(&octets)?;
