@@ -35,5 +35,7 @@ mod output;
 mod queue;
 #[path = "cli/refused.rs"]
 mod refused;
+#[path = "cli/tour.rs"]
+mod tour;
 #[path = "cli/usage.rs"]
 mod usage;

@@ -7,7 +7,6 @@ use super::{plan, real};
 use crate::live::calls::Setting;
 use crate::live::echo::tcp::{Reuse, TcpEcho};
 use crate::model::Side;
-use std::time::Duration;
 
 /// `layerlab tcp echo`.
 pub(crate) fn echo(args: &TcpEchoArgs) -> anyhow::Result<Answer> {
@@ -90,12 +89,6 @@ fn experiment(args: &TcpEchoArgs) -> anyhow::Result<TcpEcho> {
         client_settings: client,
         server_settings: server,
     })
-}
-
-/// The TCP part of the tour.
-pub(crate) fn for_tour(text: &str) -> TcpEcho {
-    let messages = crate::live::echo::Messages::new(&[text.to_owned()], 1, None, Duration::ZERO);
-    TcpEcho::new(messages)
 }
 
 /// `layerlab tcp serve`.

@@ -1,88 +1,248 @@
-//! `layerlab tour`: one minute, every layer.
+//! `layerlab tour`: the trailer of the course. Each moment is a lab's question, a run made for it, the lines of it that
+//! answer, and the answer.
 
-use super::args::{CommonSocketArgs, ECHO_PORT, NetArgs, ShowArgs, TourArgs};
-use super::exit::{Answer, cut_short};
-use super::plan::{self, Ground};
-use super::run::{Where, run_on};
-use super::{tcp, udp, ws};
-use crate::host::{entropy, signal};
+use super::args::{BackendArg, ModelArg, NetArg, TourArgs};
+use super::exit::{Answer, Cannot, Usage};
+use super::run::note;
+use super::{keys, lab as labs, plan};
+use crate::host::entropy;
+use crate::lab::check::{Checked, Verdict};
+use crate::lab::expression::{Expression, parse};
+use crate::lab::facts::find;
+use crate::lab::parse::{Predict, Run, What};
+use crate::lab::run::{RunError, Runner};
+use crate::lab::session::Session;
+use crate::lab::{Lab, Record, Value};
+use crate::model::Flow;
+use crate::narrate::tour::{self, Act, Ask, Line, Moment};
+use crate::narrate::{Ink, Step, quiz};
 use anyhow::Context;
+use clap::ValueEnum;
+use serde_json::Value as Json;
 use std::io::{self, Write};
-use std::time::Duration;
 
-const TEXT: &str = "hello";
-
-/// Runs the parts one after the other, each on a fresh network.
+/// Goes through the moments, each run on a fresh network.
 pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
-    let mut surroundings = args.place.clone();
-    let seed = *surroundings.seed.get_or_insert_with(entropy::seed);
-    let net = NetArgs::plain(surroundings);
-    let ground = plan::ground(&net)?;
-    let stop = signal::on_interrupt().context("Ctrl-C cannot be caught")?;
-    let common = CommonSocketArgs { ttl: None, port: ECHO_PORT, timeout: Duration::from_secs(3) };
-    let place = Where { net: &net, show: &args.show, common: &common, sysctls: &[] };
-
-    say(&args.show, &opening(&ground))?;
-    say(&args.show, "1 of 3  TCP: a connection, and five octets there and back\n")?;
-    let stream = run_on(&ground, &tcp::for_tour(TEXT), &place, &stop)?;
-    if let Some(answer) = cut_short(&stream) {
-        return Ok(answer);
-    }
-    say(&args.show, "\n2 of 3  UDP: the same five octets as a datagram, with no connection\n")?;
-    let datagram = run_on(&ground, &udp::for_tour(TEXT), &place, &stop)?;
-    if let Some(answer) = cut_short(&datagram) {
-        return Ok(answer);
-    }
-    say(&args.show, "\n3 of 3  WebSocket: the same five octets as a message, on a TCP connection\n")?;
-    let web =
-        run_on(&ground, &ws::for_tour(TEXT, seed), &Where { common: &ws::surroundings(), ..place }, &stop)?;
-    if let Some(answer) = cut_short(&web) {
-        return Ok(answer);
-    }
-    let parts = [&stream, &datagram, &web];
-    let whole = parts.iter().all(|part| part.client.echoed == 1);
-    if whole {
-        say(&args.show, &closing(&ground, parts.map(|part| part.outcome.frames.iter().sum())))?;
-    }
-    Ok(if whole { Answer::Yes } else { Answer::No })
-}
-
-fn opening(ground: &Ground) -> String {
-    let place = match ground {
-        Ground::Private => {
-            "Two hosts of your own, a client and a server, joined by a wire. Their TCP, UDP,\n\
-             IP and ARP are your kernel's own; every frame between them is shown, with the\n\
-             layer that made it. Nothing leaves this machine, and nothing of it stays.\n\
-             It is over in a second; `layerlab tour --step` waits for you after each step."
-        }
-        Ground::Loopback { .. } => {
-            "A client and a server on this machine's loopback interface. Frames cannot be seen\n\
-             here, so what crossed is only inferred from what the system calls returned."
-        }
+    let place = &args.place;
+    let seed = place.seed.unwrap_or_else(entropy::seed);
+    let runner = Runner {
+        program: std::env::current_exe().context("layerlab does not find itself")?,
+        backend: place.backend.to_possible_value().map(|value| value.get_name().to_owned()),
+        private: true,
+        seed: Some(seed),
     };
-    format!("{place}\n")
-}
-
-fn closing(ground: &Ground, [tcp, udp, web]: [u64; 3]) -> String {
-    let counted = match ground {
-        Ground::Private => {
-            format!("Five octets, echoed: {tcp} frames with TCP, {udp} with UDP, {web} with WebSocket.\n")
+    let color = plan::plain_style(args.look, ModelArg::Both, false).color;
+    let wait = args.step.then(keys::step);
+    let mut trailer = Trailer { args, color, runner, seed, runs: 0, frames: 0, wait };
+    let any_place = place.net == NetArg::Auto && place.backend == BackendArg::Auto;
+    if place.net != NetArg::Loopback {
+        match trailer.through(&tour::MOMENTS, true) {
+            Err(error) if any_place && trailer.runs == 0 && error.is::<Cannot>() => {
+                note(&format!("no private network here, so this runs on loopback: {error}"))?;
+            }
+            went => return went,
         }
-        Ground::Loopback { .. } => String::new(),
-    };
-    format!(
-        "\n{counted}Next:\n  \
-         layerlab lab run 4 --quiz             a course: expect, then see\n  \
-         layerlab tcp echo --bytes             every header field of every frame\n  \
-         layerlab tcp echo --drop 'tcp.data#1' lose a segment: TCP sends it again\n  \
-         layerlab udp echo --drop 'udp#1'      lose a datagram: who notices?\n  \
-         layerlab ws compare                   what does a push cost, polled or sent?\n  \
-         layerlab loss                         TCP beside UDP: who loses what?\n  \
-         layerlab layers                       the two models side by side"
-    )
+    } else if place.backend != BackendArg::Auto {
+        let why = "--backend needs the private network: leave out --net loopback";
+        return Err(Usage(why.to_owned()).into());
+    }
+    trailer.through(&tour::ON_LOOPBACK, false)
 }
 
-/// Words between the parts; none beside JSON lines, which speak for themselves.
-fn say(show: &ShowArgs, text: &str) -> io::Result<()> {
-    if show.quiet || show.json { Ok(()) } else { writeln!(io::stdout().lock(), "{text}") }
+struct Trailer<'a> {
+    args: &'a TourArgs,
+    color: bool,
+    runner: Runner,
+    seed: u64,
+    /// How many runs there were.
+    runs: usize,
+    /// How many frames crossed their wires.
+    frames: u64,
+    wait: Option<Step>,
+}
+
+impl Trailer<'_> {
+    fn through(&mut self, moments: &[Moment], private: bool) -> anyhow::Result<Answer> {
+        for (nth, moment) in (1..).zip(moments) {
+            let (lab, _) = labs::open(&moment.lab.to_string())?;
+            let mut session = Session::new(&lab, None);
+            let title = Ink::Bold.paint(self.color, &tour::title(nth, moments.len(), &lab.title));
+            let mut before = format!("\n{title}\n{}\n", tour::place(lab.number, &lab.layers));
+            if self.runs == 0 {
+                before.insert_str(0, &tour::opening(private));
+            }
+            for act in moment.acts {
+                if !self.act(&mut session, act, &before)? {
+                    return Ok(Answer::Yes);
+                }
+                "\n".clone_into(&mut before);
+            }
+            self.say(&tour::more(moment.lab))?;
+            if nth < moments.len() && !self.go_on()? {
+                return Ok(Answer::Yes);
+            }
+        }
+        self.say(&tour::closing(self.runs, self.frames, self.seed))?;
+        Ok(Answer::Yes)
+    }
+
+    /// A question, its run and its answer; whether to go on.
+    fn act<'l>(&mut self, session: &mut Session<'l>, act: &'l Act, before: &str) -> anyhow::Result<bool> {
+        let question = Question::of(session, act)?;
+        // Where the first run is not possible nothing has been said of it.
+        let first = if self.runs == 0 { Some(self.make(&question)?) } else { None };
+        self.say(&format!("{before}{}", question.asked()))?;
+        if !self.go_on()? {
+            return Ok(false);
+        }
+        self.say(&format!("\n{}\n", tour::command(&question.command)))?;
+        let record = first.map_or_else(|| self.make(&question), Ok)?;
+        self.runs += 1;
+        let frames = record.outcome["frames"].as_object().into_iter().flatten();
+        self.frames += frames.filter_map(|(_, count)| count.as_u64()).sum::<u64>();
+        let told = question.told(session, record)?;
+        self.say(&told)?;
+        Ok(true)
+    }
+
+    /// Makes a run. Its JSON lines are written where they were asked for.
+    fn make(&self, question: &Question<'_>) -> anyhow::Result<Record> {
+        let record = self.runner.run(&question.words, false, None).map_err(|error| match error {
+            RunError::MachineCannot { said } => Cannot(said).into(),
+            error => anyhow::Error::from(error),
+        })?;
+        if self.args.json {
+            let mut out = io::stdout().lock();
+            let lines = record.lines.iter().map(|line| &**line);
+            for line in [&record.run].into_iter().chain(lines).chain([&record.outcome]) {
+                writeln!(out, "{line}")?;
+            }
+        }
+        Ok(record)
+    }
+
+    /// Waits for a key, where that was asked for; whether to go on.
+    fn go_on(&mut self) -> io::Result<bool> {
+        self.wait.as_mut().map_or(Ok(true), |wait| Ok(wait()? == Flow::Continue))
+    }
+
+    fn say(&self, text: &str) -> io::Result<()> {
+        if self.args.quiet || self.args.json {
+            return Ok(());
+        }
+        io::stdout().lock().write_all(text.as_bytes())
+    }
+}
+
+/// A question, and the run that answers it.
+struct Question<'a> {
+    act: &'a Act,
+    /// The lab's own: it, its run, and where that stands in the lab.
+    of_lab: Option<(&'a Predict, &'a Run, usize)>,
+    command: String,
+    words: Vec<String>,
+}
+
+impl<'a> Question<'a> {
+    fn of(session: &Session<'a>, act: &'a Act) -> anyhow::Result<Question<'a>> {
+        let id = match act.ask {
+            Ask::OfLab(id) => id,
+            Ask::Own { command, .. } => {
+                let words = command.split(' ').map(str::to_owned).collect();
+                return Ok(Question { act, of_lab: None, command: format!("layerlab {command}"), words });
+            }
+        };
+        let lab: &Lab = session.lab;
+        let predict = lab.parts.iter().find_map(|part| match &part.what {
+            What::Predict(predict) if predict.id == id => Some(predict),
+            _ => None,
+        });
+        let mut runs = lab.parts.iter().enumerate().filter_map(|(nth, part)| match &part.what {
+            What::Run(run) => Some((run, nth)),
+            _ => None,
+        });
+        let (predict, (run, nth)) = predict
+            .zip(runs.nth(session.seeds.len()))
+            .with_context(|| format!("lab {} has no question {id}", lab.number))?;
+        let words = session.words(run);
+        Ok(Question { act, of_lab: Some((predict, run, nth)), command: run.command.clone(), words })
+    }
+
+    fn asked(&self) -> String {
+        match (&self.of_lab, self.act.ask) {
+            (Some((predict, ..)), _) => labs::question(predict),
+            (None, Ask::Own { ask, .. }) => quiz::question(ask, &[]),
+            (None, Ask::OfLab(_)) => String::new(),
+        }
+    }
+
+    /// The lines that answer, and the answer; where a fact of the lab does not hold, that in the place of what there is to
+    /// say.
+    fn told(&self, session: &mut Session<'a>, record: Record) -> anyhow::Result<String> {
+        let (observed, failed) = match self.of_lab {
+            Some((predict, run, nth)) => {
+                session.predicted(predict, None);
+                session.ran(run, record);
+                let behind = session.lab.parts[nth + 1..].iter();
+                let mut failed = String::new();
+                for part in behind.take_while(|part| !matches!(part.what, What::Run(_))) {
+                    if let What::Check(statements) = &part.what {
+                        let wrong = session.check(statements).iter().filter(|c| c.verdict == Verdict::Fails);
+                        failed.extend(wrong.map(not_so));
+                    }
+                }
+                let answered = session.reveal().into_iter().find(|answered| answered.id == predict.id);
+                (answered.map_or_else(|| "not seen".to_owned(), |answered| answered.observed), failed)
+            }
+            None => {
+                session.observed(record);
+                let Ask::Own { answer, .. } = self.act.ask else { return Ok(String::new()) };
+                (value(session, answer)?.shown(), String::new())
+            }
+        };
+        let shown = value(session, &format!("list(id, {})", self.act.show))?.numbers();
+        let lines = session.record().lines.iter();
+        let lines = lines.filter(|line| line["id"].as_f64().is_some_and(|id| shown.contains(&id)));
+        let lines: Vec<Line<'_>> = lines.map(|line| seen(line)).collect();
+        let says = if failed.is_empty() { filled(session, self.act.says)? } else { String::new() };
+        Ok(tour::lines(&lines) + &tour::answer(&observed, &says) + &failed)
+    }
+}
+
+/// A fact that does not hold in this run.
+fn not_so(checked: &Checked) -> String {
+    let Checked { id, words, expected, seen, frames, .. } = checked;
+    quiz::fact(quiz::Verdict::Fails, id, words, expected, seen, frames)
+}
+
+/// An event as it is shown.
+fn seen(line: &Json) -> Line<'_> {
+    Line {
+        at_ns: line["at_ns"].as_u64().unwrap_or_default(),
+        osi: line["layer"]["osi"].as_str(),
+        tcpip: line["layer"]["tcpip"].as_str(),
+        host: line["place"].as_str().filter(|place| *place != "wire"),
+        sentence: line["sentence"].as_str().unwrap_or_default(),
+        note: line["notes"][0]["text"].as_str(),
+    }
+}
+
+/// What an expression gives of the last run.
+fn value(session: &Session<'_>, expression: &str) -> anyhow::Result<Value> {
+    let expression: Expression = parse(expression).with_context(|| expression.to_owned())?;
+    Ok(find(&expression, session.record(), session.lets()).value)
+}
+
+/// The text with what stands in braces worked out.
+fn filled(session: &Session<'_>, text: &str) -> anyhow::Result<String> {
+    let mut filled = String::new();
+    let mut rest = text;
+    while let Some((before, (expression, behind))) =
+        rest.split_once('{').and_then(|(before, behind)| Some((before, behind.split_once('}')?)))
+    {
+        filled.push_str(before);
+        filled.push_str(&value(session, expression)?.shown());
+        rest = behind;
+    }
+    Ok(filled + rest)
 }

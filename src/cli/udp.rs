@@ -6,7 +6,6 @@ use super::run::{self, Where};
 use super::{plan, real};
 use crate::live::calls::Setting;
 use crate::live::echo::udp::UdpEcho;
-use std::time::Duration;
 
 /// `layerlab udp echo`.
 pub(crate) fn echo(args: &UdpEchoArgs) -> anyhow::Result<Answer> {
@@ -34,11 +33,6 @@ fn experiment(args: &UdpEchoArgs) -> UdpEcho {
         client_settings: client,
         server_settings: args.rcvbuf.map(Setting::ReceiveBuffer).into_iter().collect(),
     }
-}
-
-/// The UDP part of the tour.
-pub(crate) fn for_tour(text: &str) -> UdpEcho {
-    UdpEcho::new(crate::live::echo::Messages::new(&[text.to_owned()], 1, None, Duration::ZERO))
 }
 
 /// `layerlab udp serve`.

@@ -69,6 +69,17 @@ impl<'l> Session<'l> {
         self.before = (self.lets.clone(), self.of_calls.clone());
     }
 
+    /// What a run gave that the lab does not have.
+    pub fn observed(&mut self, record: Record) {
+        self.record = record;
+    }
+
+    /// What the lab's names stand for so far.
+    #[must_use]
+    pub fn lets(&self) -> &Lets {
+        &self.lets
+    }
+
     /// The last run.
     #[must_use]
     pub fn record(&self) -> &Record {

@@ -33,6 +33,7 @@ mod sentence;
 mod style;
 mod text;
 mod timeline;
+pub mod tour;
 mod verdict;
 pub mod why;
 pub mod worksheet;

@@ -4,7 +4,7 @@ use crate::child::run;
 use crate::lab::Lab;
 use serde_json::Value;
 
-fn json(line: &str, code: i32) -> Vec<Value> {
+pub(crate) fn json(line: &str, code: i32) -> Vec<Value> {
     let ran = run(line);
     let parse = |line: &str| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
     let values: Vec<Value> = ran.out(code).lines().map(parse).collect();
@@ -58,10 +58,10 @@ fn doctor_says_what_will_be_used() {
 
 #[test]
 fn every_run_is_json_lines_when_asked() {
-    // Three runs one after the other: each begins and ends.
+    // Six runs one after the other: each begins and ends.
     let kinds: Vec<Value> = json("tour --json", 0).into_iter().map(|line| line["kind"].clone()).collect();
     let count = |kind: &str| kinds.iter().filter(|k| **k == kind).count();
-    assert_eq!((count("run"), count("outcome")), (3, 3));
+    assert_eq!((count("run"), count("outcome")), (6, 6));
     assert_eq!((&kinds[0], kinds.last().unwrap()), (&"run".into(), &"outcome".into()));
     // On loopback as well, where nothing but calls may be seen.
     let lab = Lab::run("tcp echo --net loopback --seed 9 one two", 0);

@@ -5,7 +5,7 @@ use crate::child::{in_namespace, ran};
 use crate::lab::Lab;
 
 /// No user namespaces: their number is limited to none, and the capabilities that would do without are taken away.
-const NO_USER_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces || exit 77
+pub(crate) const NO_USER_NAMESPACES: &str = "echo 0 > /proc/sys/user/max_user_namespaces || exit 77
     exec setpriv --bounding-set=-all --inh-caps=-all \"$@\"";
 
 /// No /dev/net/tun, on a machine that may have one.

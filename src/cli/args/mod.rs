@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 /// The subcommands.
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
-    /// Every layer once: TCP, UDP and a WebSocket between two private hosts (with --step, at your pace)
+    /// Five moments of the course in a minute, on real hosts of your own (with --step, at your pace)
     Tour(Box<TourArgs>),
     /// TCP: both ends with the wire between them, or one end on the real network
     #[command(subcommand)]
@@ -121,7 +121,16 @@ pub(crate) struct TourArgs {
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
     #[command(flatten)]
-    pub(crate) show: ShowArgs,
+    pub(crate) look: LookArgs,
+    /// Every event of every run as one JSON object a line instead (docs/json.md)
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["quiet", "step"])]
+    pub(crate) json: bool,
+    /// Wait for a key before each run and after each answer: space or Enter goes on, a shows all the rest, q ends
+    #[arg(long, help_heading = "Output")]
+    pub(crate) step: bool,
+    /// Say nothing
+    #[arg(long, short, help_heading = "Output")]
+    pub(crate) quiet: bool,
 }
 
 /// Options of `dissect`.

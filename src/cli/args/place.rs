@@ -45,22 +45,6 @@ pub(crate) struct NetArgs {
     pub(crate) why: Option<String>,
 }
 
-impl NetArgs {
-    /// A wire that does nothing, and no capture.
-    pub(crate) fn plain(place: PlaceArgs) -> NetArgs {
-        NetArgs {
-            place,
-            routers: 0,
-            ipv6: false,
-            sysctl: Vec::new(),
-            offload: OffloadArg::Auto,
-            impairments: Impairments::default(),
-            capture: CaptureArgs { file: None, vantage: VantageArg::Client },
-            why: None,
-        }
-    }
-}
-
 /// Whether and where a capture is written.
 #[derive(Args, Debug)]
 pub(crate) struct CaptureArgs {

@@ -16,6 +16,7 @@ use crate::lab::{Lab, shelf};
 use anyhow::Context;
 pub(crate) use args::LabCommand;
 use args::PlaceOfLab;
+pub(crate) use show::question;
 use std::fs;
 
 /// `layerlab lab`.
@@ -31,7 +32,7 @@ pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
 }
 
 /// The lab that is meant: a number of the course, or a file.
-fn open(which: &str) -> anyhow::Result<(Lab, String)> {
+pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let carried = which.parse::<u32>().ok().map(|number| {
         let begin = format!("labs/{number:02}-");
         shelf::LABS.iter().find(|(file, _)| file.starts_with(&begin)).ok_or_else(|| {

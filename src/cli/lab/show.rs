@@ -64,7 +64,7 @@ pub(super) fn seen(part: &Part) -> String {
 }
 
 /// A question with its choices.
-pub(super) fn question(predict: &Predict) -> String {
+pub(crate) fn question(predict: &Predict) -> String {
     let choices: Vec<&str> = match &predict.answer {
         parse::Answer::Choices(choices) => choices.iter().map(|(words, _)| &**words).collect(),
         parse::Answer::Expression { .. } => Vec::new(),

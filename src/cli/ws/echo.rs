@@ -5,7 +5,6 @@ use crate::cli::exit::{Answer, Usage};
 use crate::cli::plan;
 use crate::cli::run::{self, Where, note};
 use crate::host::entropy;
-use crate::live::echo::Messages;
 use crate::live::echo::ws::{Heard, Wrong, WsEcho};
 use crate::live::setup::Finished;
 use crate::model::Side;
@@ -221,14 +220,4 @@ fn answer(experiment: &WsEcho, finished: &Finished) -> anyhow::Result<Answer> {
     }
     note(&websocket_ended(refused.as_deref(), closed.map(|(code, clean)| (code.0, clean))))?;
     Ok(Answer::No)
-}
-
-/// The WebSocket part of the tour.
-pub(crate) fn for_tour(text: &str, seed: u64) -> WsEcho {
-    WsEcho::new(Messages::new(&[text.to_owned()], 1, None, Duration::ZERO), seed)
-}
-
-/// Where that takes place.
-pub(crate) fn surroundings() -> CommonSocketArgs {
-    CommonSocketArgs { ttl: None, port: PORT, timeout: Duration::from_secs(3) }
 }

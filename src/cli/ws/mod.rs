@@ -8,8 +8,6 @@ mod serve;
 #[cfg(feature = "tls")]
 mod tls;
 
-pub(crate) use echo::{for_tour, surroundings};
-
 use super::exit::Answer;
 use clap::Subcommand;
 
