@@ -102,6 +102,35 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
     assert_eq!(kept["checks"][0]["verdict"], "holds");
 }
 
+/// Predict, observe, explain: what was seen is asked for before anything is told, and worked out again by the grade.
+#[test]
+fn what_was_seen_is_asked_for_before_it_is_told() {
+    let folder = std::env::temp_dir().join(format!("layerlab-seen-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("ada.json");
+    let name = file.to_str().unwrap();
+    let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", name];
+    let (code, out, err) = typed(&line, "3\n2\n5\nx\n");
+    assert_eq!(code, 0, "{err}{out}");
+    let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
+    assert!(at("$ layerlab tcp echo hello") < at("OBSERVE  How many frames"));
+    assert!(
+        at("OBSERVE  The SYN") < at("RESULT   5, not 3.") && at("RESULT   5, not 3.") < at("You saw it.")
+    );
+    assert!(at("You wrote that you saw x") > at("RESULT   x+1, as you said."), "{out}");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let first = &kept["predictions"][0];
+    assert_eq!((&first["observed_typed"], &first["observed_right"]), (&"5".into(), &true.into()));
+    // What the file says of itself has no weight.
+    let text =
+        fs::read_to_string(&file).unwrap().replace("\"observed_typed\": \"5\"", "\"observed_typed\": \"7\"");
+    fs::write(&file, text).unwrap();
+    let (_, out, err) = typed(&["lab", "grade", "--json", name], "");
+    let grade: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+    assert_eq!((&grade["observed"], &grade["observed_right"]), (&2.into(), &0.into()));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Lab 4 has a lab two before it, and none five before.
 #[test]
 fn what_was_learned_is_asked_for_again() {
@@ -175,6 +204,32 @@ fn answers_are_worked_out_again() {
     assert!(code == 1 && out.contains("No capture lies beside it"), "{out}");
     fs::write(&file, "[]").unwrap();
     assert_eq!(typed(&["lab", "grade", name], "").0, 2);
+    // The captures alone say whose they are, and of which lab and run.
+    let [one, two] = ["ada-04-1.pcapng", "ada-04-2.pcapng"].map(|name| folder.join(name));
+    let both = [one.to_str().unwrap(), two.to_str().unwrap()];
+    let (code, out, err) = typed(&["lab", "grade", "--json", both[0], both[1]], "");
+    assert_eq!(code, 0, "{err}{out}");
+    let grade: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((&grade["student"], &grade["lab"], &grade["open"]), (&"ada".into(), &4.into(), &0.into()));
+    assert!(grade["kernel"].as_str().is_some_and(|kernel| kernel.starts_with("linux")), "{grade}");
+    assert_eq!(grade["checks"][0]["verdict"], "holds");
+    let (code, _, err) = typed(&["lab", "grade", both[0], both[0]], "");
+    assert!(code == 2 && err.contains("both run 1 of lab 4"), "{err}");
+    // One run for another, one that is cut, and one that is no capture at all.
+    fs::write(&file, &written).unwrap();
+    let octets = fs::read(&one).unwrap();
+    fs::copy(&two, &one).unwrap();
+    let (code, out, _) = typed(&["lab", "grade", name], "");
+    assert!(code == 1 && out.contains("A capture is another's"), "{out}");
+    for hostile in
+        [&octets[..octets.len() / 2], &b"\x0a\x0d\x0d\x0a nonsense"[..], &b"\x1f\x8b\x08 nonsense"[..], b""]
+    {
+        fs::write(&one, hostile).unwrap();
+        let (code, out, err) = typed(&["lab", "grade", name], "");
+        assert!(code == 1 && !err.contains("panic"), "{out}{err}");
+    }
+    let (code, _, err) = typed(&["lab", "grade", both[0]], "");
+    assert!(code == 2 && err.contains("holds no answers"), "{err}");
     fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -30,18 +30,20 @@ pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
     })
 }
 
-fn prediction(answered: &Answered) -> Value {
+pub(super) fn prediction(answered: &Answered) -> Value {
     json!({
         "id": answered.id,
         "ask": answered.ask,
         "predicted": answered.predicted,
         "observed": answered.observed,
         "right": answered.right,
+        "observed_typed": answered.typed.as_ref().map(|(typed, _)| typed),
+        "observed_right": answered.typed.as_ref().and_then(|(_, right)| *right),
         "frames": answered.frames,
     })
 }
 
-fn fact(checked: &Checked) -> Value {
+pub(super) fn fact(checked: &Checked) -> Value {
     json!({
         "id": checked.id,
         "words": checked.words,

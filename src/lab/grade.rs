@@ -4,7 +4,8 @@ use super::check::Verdict;
 use super::parse::Lab;
 use super::record::Record;
 use super::session::Session;
-use serde_json::{Value, json};
+use crate::capture::Stamp;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What came of one file.
@@ -20,6 +21,10 @@ pub struct Grade {
     pub predicted: usize,
     /// As above.
     pub right: usize,
+    /// Questions to which they wrote what they saw, and of these the right ones.
+    pub typed: usize,
+    /// As above.
+    pub seen: usize,
     /// Facts that the captures show.
     pub holds: usize,
     /// Facts that they show not to hold: their names.
@@ -28,6 +33,10 @@ pub struct Grade {
     pub open: usize,
     /// Whether the runs were made with the student's own seed.
     pub seed: Seed,
+    /// Captures that cannot be read, each with the reason.
+    pub unread: Vec<String>,
+    /// What was worked out, one by one: keys of [`Grade::json`].
+    pub detail: Map<String, Value>,
 }
 
 /// Whose seed the runs have.
@@ -45,7 +54,7 @@ impl Grade {
     /// Whether the captures show something, nothing against it, and nobody else's run.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.holds > 0 && self.fails.is_empty() && self.seed != Seed::Other
+        self.holds > 0 && self.fails.is_empty() && self.seed != Seed::Other && self.unread.is_empty()
     }
 
     fn seed(&self) -> &'static str {
@@ -59,55 +68,83 @@ impl Grade {
     /// As JSON.
     #[must_use]
     pub fn json(&self) -> Value {
-        json!({"kind": "grade", "file": self.file, "lab": self.lab, "student": self.student,
-            "predicted": self.predicted, "right": self.right, "holds": self.holds, "fails": self.fails,
-            "open": self.open, "seed": self.seed(), "pass": self.passed()})
+        let mut json = json!({"kind": "grade", "file": self.file, "lab": self.lab, "student": self.student,
+            "predicted": self.predicted, "right": self.right, "observed": self.typed,
+            "observed_right": self.seen, "holds": self.holds, "fails": self.fails, "open": self.open,
+            "unread": self.unread, "seed": self.seed(), "pass": self.passed()});
+        if let Value::Object(object) = &mut json {
+            object.extend(self.detail.clone());
+        }
+        json
     }
 }
 
-/// Works an answers file out again.
+/// Works an answers file out again, or captures alone: then `answers` has nothing but their `student`.
 #[must_use]
-pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>) -> Grade {
+pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unread: Vec<String>) -> Grade {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    let predictions: BTreeMap<String, String> = answers["predictions"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|one| Some((text(&one["id"])?, text(&one["predicted"])?)))
-        .collect();
+    let said = |key: &str| -> BTreeMap<String, String> {
+        let all = answers["predictions"].as_array().into_iter().flatten();
+        all.filter_map(|one| Some((text(&one["id"])?, text(&one[key])?))).collect()
+    };
     let student = text(&answers["student"]);
-    let session = Session::replay(lab, student.as_deref(), records, &predictions);
+    let run = records.iter().find(|record| record.run.is_object()).map(|record| record.run.clone());
+    // A capture of somebody else's, or of another run, is not this one's.
+    let strange = (1..).zip(&records).any(|(nth, record)| {
+        let of = |stamp: &Stamp| stamp.lab == lab.number && stamp.run == nth && stamp.student == student;
+        record.stamp.as_ref().is_some_and(|stamp| !of(stamp))
+    });
+    let session =
+        Session::replay(lab, student.as_deref(), records, &said("predicted"), said("observed_typed"));
     let count = |verdict| session.checked.iter().filter(|checked| checked.verdict == verdict).count();
     let fails = session.checked.iter().filter(|checked| checked.verdict == Verdict::Fails);
     let own = session.student.as_ref().map(super::student::Student::seed);
     let mut seeds = session.seeds.iter().flatten().peekable();
     let seed = match own {
         Some(own) if seeds.peek().is_some() => {
-            if seeds.all(|seed| *seed == own) {
+            if seeds.all(|seed| *seed == own) && !strange {
                 Seed::Own
             } else {
                 Seed::Other
             }
         }
+        _ if strange => Seed::Other,
         _ => Seed::Unknown,
     };
+    let typed = || session.answered.iter().filter_map(|answered| answered.typed.as_ref());
+    let run = run.unwrap_or_default();
+    let mut detail = Map::new();
+    for (key, value) in [
+        ("version", run["version"].clone()),
+        ("kernel", run["system"].clone()),
+        ("seeds", json!(session.seeds)),
+        ("predictions", session.answered.iter().map(super::answers::prediction).collect()),
+        ("checks", session.checked.iter().map(super::answers::fact).collect()),
+    ] {
+        detail.insert(key.to_owned(), value);
+    }
     Grade {
         file: file.to_owned(),
         lab: lab.number,
         student: student.unwrap_or_default(),
         predicted: session.answered.iter().filter(|answered| answered.predicted.is_some()).count(),
         right: session.answered.iter().filter(|answered| answered.right == Some(true)).count(),
+        typed: typed().count(),
+        seen: typed().filter(|(_, right)| *right == Some(true)).count(),
         holds: count(Verdict::Holds),
         fails: fails.map(|checked| checked.id.clone()).collect(),
         open: count(Verdict::NotInCapture),
         seed,
+        unread,
+        detail,
     }
 }
 
 /// As CSV (RFC 4180).
 #[must_use]
 pub fn csv(grades: &[Grade]) -> String {
-    let mut text = "file,lab,student,predicted,right,holds,fails,open,seed,pass\n".to_owned();
+    let mut text =
+        "file,lab,student,predicted,right,observed,observed_right,holds,fails,open,seed,pass\n".to_owned();
     for grade in grades {
         let cells = [
             grade.file.clone(),
@@ -115,6 +152,8 @@ pub fn csv(grades: &[Grade]) -> String {
             grade.student.clone(),
             grade.predicted.to_string(),
             grade.right.to_string(),
+            grade.typed.to_string(),
+            grade.seen.to_string(),
             grade.holds.to_string(),
             grade.fails.join(" "),
             grade.open.to_string(),
@@ -162,6 +201,9 @@ pub fn junit(grades: &[Grade]) -> String {
         for fact in &grade.fails {
             case(fact, Some("the capture shows that it is not so"));
         }
+        for why in &grade.unread {
+            case("capture", Some(why));
+        }
         case("seed", (grade.seed == Seed::Other).then_some("the runs have another student's seed"));
         let failures = cases.iter().filter(|case| case.contains("<failure")).count();
         text.push_str(&format!(
@@ -204,10 +246,14 @@ mod tests {
             student: "=1+1".into(),
             predicted: 2,
             right: 1,
+            typed: 1,
+            seen: 1,
             holds: 5,
             fails: vec![],
             open: 1,
             seed: Seed::Own,
+            unread: vec![],
+            detail: Map::new(),
         }
     }
 
@@ -216,13 +262,14 @@ mod tests {
         assert!(some().passed());
         assert!(!Grade { holds: 0, ..some() }.passed());
         assert!(!Grade { fails: vec!["isn".into()], ..some() }.passed());
+        assert!(!Grade { unread: vec!["no capture".into()], ..some() }.passed());
         assert!(!Grade { seed: Seed::Other, ..some() }.passed());
         assert!(Grade { right: 0, ..some() }.passed(), "no marks for predictions");
     }
 
     #[test]
     fn no_name_breaks_a_table() {
-        assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,5,,1,own,true\n"));
+        assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,own,true\n"));
         let bad = Grade { file: "<\"&\u{1}>".into(), fails: vec!["isn".into()], ..some() };
         let xml = junit(&[bad]);
         let read = roxmltree::Document::parse(&xml).expect("XML");

@@ -48,7 +48,8 @@ pub fn fuzz_lab(text: &str) {
     let (file, lines) = text.split_once("\n----\n").unwrap_or((text, ""));
     if let Ok(lab) = Lab::parse("fuzz.md", file) {
         let runs = lab.runs().map(|_| Record::read(lines, Some(0))).collect();
-        let session = session::Session::replay(&lab, Some("fuzz"), runs, &Default::default());
+        let session =
+            session::Session::replay(&lab, Some("fuzz"), runs, &Default::default(), Default::default());
         let _ = answers::json(&session, &[]);
     }
     if let Ok(expression) = expression::parse(file) {

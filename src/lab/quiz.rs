@@ -17,6 +17,8 @@ pub struct Answered {
     pub predicted: Option<String>,
     /// What was observed.
     pub observed: String,
+    /// What the student wrote that they saw, and whether it agrees; none where nobody was asked, or nothing was written.
+    pub typed: Option<(String, Option<bool>)>,
     /// Whether they agree.
     pub right: Option<bool>,
     /// What there is to say to this wrong answer.
@@ -83,6 +85,7 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
         ask: predict.ask.clone(),
         predicted: predicted.map(str::to_owned),
         observed,
+        typed: None,
         right,
         often: often.map(|(_, why)| why.clone()),
         frames: frames.into_iter().collect(),
@@ -97,6 +100,7 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
         ask: predict.ask.clone(),
         predicted: predicted.map(str::to_owned),
         observed: "not in a capture".to_owned(),
+        typed: None,
         right: None,
         often: None,
         frames: Vec::new(),

@@ -22,6 +22,8 @@ pub struct Session<'l> {
     pub answered: Vec<Answered>,
     /// Questions whose answer is not known yet, with what was predicted.
     waiting: Vec<(&'l Predict, Option<String>)>,
+    /// What the student wrote that they saw, by the question's name.
+    typed: BTreeMap<String, String>,
     record: Record,
     /// The seeds of the runs, where they are known.
     pub seeds: Vec<Option<u64>>,
@@ -41,6 +43,7 @@ impl<'l> Session<'l> {
             checked: Vec::new(),
             answered: Vec::new(),
             waiting: Vec::new(),
+            typed: BTreeMap::new(),
             record: Record::default(),
             seeds: Vec::new(),
             lets: Lets::new(),
@@ -101,16 +104,38 @@ impl<'l> Session<'l> {
         blocks.iter().flat_map(|block| check(block, record, &mut lets, &mut of_calls)).collect()
     }
 
+    /// The questions that can be answered by now.
+    #[must_use]
+    pub fn due(&self) -> Vec<&'l Predict> {
+        let due = self.waiting.iter().map(|(predict, _)| *predict);
+        due.filter(|predict| !self.is_open(predict) && answerable(predict, &self.lets)).collect()
+    }
+
+    /// What the student saw, before they are told.
+    pub fn saw(&mut self, predict: &Predict, typed: String) {
+        self.typed.insert(predict.id.clone(), typed);
+    }
+
+    fn is_open(&self, predict: &Predict) -> bool {
+        predict.answer.expressions().any(|e| is_open(e, &self.record, &self.of_calls))
+    }
+
     /// The questions that can be answered by now, beside their predictions.
     pub fn reveal(&mut self) -> Vec<Answered> {
         let mut new = Vec::new();
         let mut kept = Vec::new();
-        for (predict, predicted) in self.waiting.drain(..) {
-            let open = predict.answer.expressions().any(|e| is_open(e, &self.record, &self.of_calls));
-            if open {
-                new.push(quiz::unanswered(predict, predicted.as_deref()));
+        for (predict, predicted) in std::mem::take(&mut self.waiting) {
+            let typed = self.typed.get(&predict.id).cloned();
+            let answer = |said: Option<&str>| quiz::answer(predict, said, &self.record, &self.lets);
+            if self.is_open(predict) {
+                let typed = typed.map(|typed| (typed, None));
+                new.push(Answered { typed, ..quiz::unanswered(predict, predicted.as_deref()) });
             } else if answerable(predict, &self.lets) {
-                new.push(quiz::answer(predict, predicted.as_deref(), &self.record, &self.lets));
+                let typed = typed.map(|typed| {
+                    let right = answer(Some(&typed)).right;
+                    (typed, right)
+                });
+                new.push(Answered { typed, ..answer(predicted.as_deref()) });
             } else {
                 kept.push((predict, predicted));
             }
@@ -120,15 +145,16 @@ impl<'l> Session<'l> {
         new
     }
 
-    /// Goes through a lab once more, with what was recorded of its runs and predicted then.
+    /// Goes through a lab once more, with what was recorded of its runs, and predicted and seen then.
     #[must_use]
     pub fn replay(
         lab: &'l Lab,
         student: Option<&str>,
         records: Vec<Record>,
         predictions: &BTreeMap<String, String>,
+        typed: BTreeMap<String, String>,
     ) -> Session<'l> {
-        let mut session = Session::new(lab, student);
+        let mut session = Session { typed, ..Session::new(lab, student) };
         let mut records = records.into_iter();
         for (nth, part) in lab.parts.iter().enumerate() {
             match &part.what {

@@ -30,6 +30,8 @@ pub struct Told<'a> {
     pub observed: &'a str,
     /// Whether they agree.
     pub right: Option<bool>,
+    /// What the student wrote that they saw, and whether that agrees.
+    pub typed: Option<(&'a str, Option<bool>)>,
     /// What there is to say to this wrong answer.
     pub often: Option<&'a str>,
     /// The frames to look at.
@@ -55,6 +57,12 @@ pub fn question(ask: &str, choices: &[&str]) -> String {
         text.push_str(&lines("", &format!("{n}  {choice}")));
     }
     text
+}
+
+/// The same question once more, when all has been seen and nothing is said of it yet.
+#[must_use]
+pub fn observe(ask: &str) -> String {
+    format!("\n{}{}", lines("OBSERVE", ask), lines("", "What did you see? (Enter alone: nothing.)"))
 }
 
 /// A fact that was checked.
@@ -107,6 +115,14 @@ pub fn result(told: &Told<'_>) -> String {
         }
         _ => lines("RESULT   ", &observed),
     });
+    match told.typed {
+        Some((_, Some(true))) => text.push_str(&lines("", "You saw it.")),
+        Some((saw, Some(false))) => {
+            let saw = safe(saw, false);
+            text.push_str(&lines("", &format!("You wrote that you saw {saw}: look once more.{}", look())));
+        }
+        Some((_, None)) | None => {}
+    }
     text
 }
 
@@ -194,6 +210,12 @@ pub struct Graded<'a> {
     pub right: usize,
     /// Predictions.
     pub predicted: usize,
+    /// Of what they wrote that they saw, how much is right.
+    pub seen: usize,
+    /// And how much there is.
+    pub typed: usize,
+    /// Captures that cannot be read, each with the reason.
+    pub unread: &'a [String],
     /// The runs have another's seed.
     pub other_seed: bool,
 }
@@ -201,18 +223,25 @@ pub struct Graded<'a> {
 /// One line a file, and below it what stands against it.
 #[must_use]
 pub fn graded(told: &Graded<'_>) -> String {
+    let saw = match told.typed {
+        0 => String::new(),
+        typed => format!(", {} of {typed} observations", told.seen),
+    };
     let whose = if told.student.is_empty() { "nobody named" } else { told.student };
     let mut text = lines(
         if told.passed { "passed" } else { "NOT YET" },
         &safe(
             &format!(
-                "lab {} {whose} ({}): {} facts shown, {} open, {} of {} predictions right",
-                told.lab, told.file, told.holds, told.open, told.right, told.predicted
+                "lab {} {whose} ({}): {} facts shown, {} open, {} of {} predictions right{}",
+                told.lab, told.file, told.holds, told.open, told.right, told.predicted, saw
             ),
             false,
         ),
     );
-    if told.holds == 0 && told.fails.is_empty() {
+    for why in told.unread {
+        text.push_str(&lines("", &safe(why, false)));
+    }
+    if told.holds == 0 && told.fails.is_empty() && told.unread.is_empty() {
         text.push_str(&lines("", "No capture lies beside it: nothing can be worked out again."));
     }
     if !told.fails.is_empty() {
@@ -222,7 +251,10 @@ pub fn graded(told: &Graded<'_>) -> String {
         ));
     }
     if told.other_seed {
-        text.push_str(&lines("", "The runs were not made with this student's seed."));
+        text.push_str(&lines(
+            "",
+            "A capture is another's: it has not this student's seed, or is no run of this lab.",
+        ));
     }
     text
 }
@@ -270,6 +302,7 @@ mod tests {
             predicted: Some("3"),
             observed: "5",
             right: Some(false),
+            typed: None,
             often: Some("the handshake is three, but two were ARP"),
             frames: &[1, 2, 3, 4, 5],
         };
@@ -278,6 +311,12 @@ mod tests {
         assert_eq!(result(&told), format!("\nPREDICT  How many frames?\nRESULT   5, not 3.\n{many}"));
         let right = Told { predicted: Some("5"), right: Some(true), often: None, ..told };
         assert!(result(&right).ends_with("RESULT   5, as you said.\n"));
+        let typed = |right| result(&Told { typed: Some(("4", Some(right))), ..told });
+        assert!(typed(true).ends_with("         You saw it.\n"));
+        assert!(
+            typed(false)
+                .ends_with("         You wrote that you saw 4: look once more. Look at frames 1-5.\n")
+        );
         let none = Told { predicted: None, right: None, often: None, ..told };
         assert!(result(&none).ends_with("RESULT   5\n"));
     }

@@ -71,6 +71,9 @@ pub(crate) struct RunLabArgs {
     /// With --quiz: first a question each of the labs two and five before this one
     #[arg(long, requires = "quiz")]
     pub(crate) recall: bool,
+    /// With --quiz: after each run say what you saw, before any result is told
+    #[arg(long, requires = "quiz")]
+    pub(crate) observe: bool,
     /// Show every check with what was expected and seen, and ask nothing
     #[arg(long, conflicts_with = "quiz")]
     pub(crate) teacher: bool,
@@ -147,7 +150,7 @@ pub(crate) enum ColumnArg {
 /// Options of `lab grade`.
 #[derive(Args, Debug)]
 pub(crate) struct GradeArgs {
-    /// Answers that `lab run --answers` wrote
+    /// Answers that `lab run --answers` wrote, or captures that it kept beside them
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
     /// As CSV

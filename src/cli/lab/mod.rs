@@ -63,13 +63,11 @@ fn runner(lab: &Lab, place: &PlaceOfLab, student: Option<&Student>) -> anyhow::R
 /// What a command that did not run means for who typed `lab`.
 fn cannot(error: RunError) -> anyhow::Error {
     match error {
-        RunError::MachineCannot { said } => {
-            Cannot(format!(
-                "{said}\nWithout it: `layerlab lab run N --recorded` shows what was recorded on another machine, and \
-                 `lab check N --recorded` checks it."
-            ))
-            .into()
-        }
+        RunError::MachineCannot { said } => Cannot(format!(
+            "{said}\nWithout a private network, `layerlab lab run N --recorded` shows what was recorded on\n\
+                 another machine, and `layerlab lab check N --recorded` checks it."
+        ))
+        .into(),
         error => error.into(),
     }
 }

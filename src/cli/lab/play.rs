@@ -48,6 +48,9 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
             facts.push_str(&checked(&mut session, statements, args.teacher));
             // What was predicted stands beside what was seen before any fact gives it away.
             if lab.ends_checks(nth) {
+                if args.observe {
+                    observe(&mut out, &mut session)?;
+                }
                 for answered in session.reveal() {
                     out.write_all(result(&answered).as_bytes())?;
                 }
@@ -73,6 +76,7 @@ fn result(answered: &Answered) -> String {
         predicted: answered.predicted.as_deref(),
         observed: &answered.observed,
         right: answered.right,
+        typed: answered.typed.as_ref().map(|(typed, right)| (&**typed, *right)),
         often: answered.often.as_deref(),
         frames: &answered.frames,
     })
@@ -129,6 +133,29 @@ fn ask(out: &mut dyn Write, predict: &Predict) -> anyhow::Result<String> {
         }
     }
     Err(Usage("a prediction is asked for first: type one, or leave out --quiz".to_owned()).into())
+}
+
+/// What was seen, before it is told: who predicts and then looks, learns from both.
+fn observe(out: &mut dyn Write, session: &mut Session<'_>) -> anyhow::Result<()> {
+    for predict in session.due() {
+        out.write_all(quiz::observe(&predict.ask).as_bytes())?;
+        for _ in 0..TRIES {
+            write!(out, "you:     ")?;
+            out.flush()?;
+            let mut typed = String::new();
+            if io::stdin().lock().read_line(&mut typed)? == 0 || typed.trim().is_empty() {
+                break;
+            }
+            match questions::read(predict, &typed) {
+                Ok(saw) => {
+                    session.saw(predict, saw);
+                    break;
+                }
+                Err(error) => writeln!(out, "         {error}")?,
+            }
+        }
+    }
+    Ok(())
 }
 
 fn step(
