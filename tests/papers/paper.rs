@@ -22,7 +22,7 @@ pub(crate) struct Block {
 
 impl Block {
     /// The block itself, or its commands one by one where they have nothing to do with each other.
-    pub(crate) fn parts(self) -> Vec<Block> {
+    fn parts(self) -> Vec<Block> {
         let commands: Vec<&str> = self.steps.iter().map(|step| &*step.command).collect();
         if !typed::are_alone(&commands) {
             return vec![self];
@@ -35,8 +35,8 @@ impl Block {
 /// Commands in the prose, each with where it stands.
 pub(crate) type Inline = BTreeMap<String, Vec<String>>;
 
-/// All papers.
-pub(crate) fn all() -> (Vec<Block>, Inline) {
+/// All papers: blocks, commands in the prose that no block runs, and every command.
+pub(crate) fn all() -> (Vec<Block>, Inline, BTreeSet<String>) {
     let mut files = vec!["README.md".to_owned(), "CONTRIBUTING.md".to_owned()];
     for folder in ["docs", "labs"] {
         below(&crate::root(), folder, &mut files);
@@ -47,13 +47,13 @@ pub(crate) fn all() -> (Vec<Block>, Inline) {
         let text = fs::read_to_string(crate::root().join(&file)).expect("a paper");
         read(&file, &text, &begins, &mut blocks, &mut inline);
     }
-    (blocks, inline)
-}
-
-/// Every command of them.
-pub(crate) fn commands(blocks: &[Block], inline: &Inline) -> BTreeSet<String> {
     let steps = blocks.iter().flat_map(|block| &block.steps).map(|step| step.command.clone());
-    steps.chain(inline.keys().cloned()).collect()
+    let commands = steps.chain(inline.keys().cloned()).collect();
+    // What a block runs by itself, and without an output to compare, is not run once more.
+    let alone = |steps: &[Step], command: &str| matches!(steps, [step] if step.shown.is_none() && typed::standing_in(&step.command) == typed::standing_in(command));
+    let parts: Vec<Block> = blocks.into_iter().flat_map(Block::parts).collect();
+    inline.retain(|command, _| !parts.iter().any(|block| alone(&block.steps, command)));
+    (parts, inline, commands)
 }
 
 /// Every Markdown file below a folder.

@@ -65,7 +65,8 @@ fn fits(shown: &str, printed: &str) -> bool {
 
 /// A line with what differs from run to run by its nature named by its kind: a time (a number with a point, or with
 /// the unit ns, us, ms or s behind it), an ephemeral port (32768 to 60999), a number of ten digits or more (a seed, an
-/// initial sequence number). Blanks count once: columns follow the numbers' widths.
+/// initial sequence number), and of `3:115`, a message and when it came, the second. Blanks count once: columns follow the
+/// numbers' widths.
 pub(crate) fn kinds(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
@@ -85,7 +86,12 @@ pub(crate) fn kinds(line: &str) -> String {
         rest = &rest[number.len()..];
         text.push_str(kind(number, rest).unwrap_or(number));
     }
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let word = |word: &str| match word.split_once(':') {
+        Some((nth, at)) if is_number(nth) && is_number(at) => format!("{nth}:TIME"),
+        _ => word.to_owned(),
+    };
+    text.split_whitespace().map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn kind(number: &str, behind: &str) -> Option<&'static str> {
@@ -104,16 +110,17 @@ fn kind(number: &str, behind: &str) -> Option<&'static str> {
 
 /// The comparison itself: what it lets through, and what it does not.
 pub(crate) fn tried() -> Result<(), Failed> {
-    let printed = "  1.234 wire  #3 seq=0\n\nsecond 10.0.0.2:7\nport 41022, 5 of 10\nlast\n";
+    let printed = "  1.234 wire  #3 seq=0\n\nsecond 10.0.0.2:7\nport 41022, 5 of 10\n1:25 2:--\nlast\n";
     let holds =
         |shown: &str| difference(&shown.lines().map(str::to_owned).collect::<Vec<_>>(), printed).is_none();
     for right in [
         printed,
         "...",
         "22.1 wire #3 seq=0\n...\nlast",
-        "...\nport 50000, ... of 10\nlast",
+        "...\nport 50000, ... of 10\n...\nlast",
+        "...\n1:26 2:--\nlast",
         "...\nsecond 10.0.0.2:7\n...",
-        "1.0 wire ...\n\nsecond ...:7\nport 33333, 5 of 10\nlast\n\n",
+        "1.0 wire ...\n\nsecond ...:7\nport 33333, 5 of 10\n1:1 2:--\nlast\n\n",
     ] {
         if !holds(right) {
             return Err(format!("this is what is printed: {right}").into());
@@ -126,7 +133,8 @@ pub(crate) fn tried() -> Result<(), Failed> {
         "...\nsecond 10.0.0.3:7\n...",
         "...\nport 41022, 6 of 10\n...",
         "...\nlast\n...\nsecond ...\n...",
-        "...\nport 41022, 5 of\nlast",
+        "...\nport 41022, 5 of\n...\nlast",
+        "...\n1:26 2:30\nlast",
         "1.234 wire #3 seq=0\nsecond 10.0.0.2:7\n...",
         "...\nsecond 10.0.0.2:7",
     ] {

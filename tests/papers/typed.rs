@@ -105,7 +105,7 @@ pub(crate) fn says_no(command: &str) -> bool {
 }
 
 pub(crate) fn is_local(command: &str) -> bool {
-    LOCAL.iter().any(|begin| command.starts_with(begin))
+    command.contains(" --recorded") || LOCAL.iter().any(|begin| command.starts_with(begin))
 }
 
 /// The programs of others that it needs.
@@ -208,7 +208,7 @@ pub(crate) fn script(commands: &[String]) -> String {
             let input = input(command);
             let _ = writeln!(
                 text,
-                "printf '{input}' > in\n{command} < in > {nth}.out 2>&1\necho $? > {nth}.status"
+                "printf '{input}' > in\n{{ {command}\n}} < in > {nth}.out 2>&1\necho $? > {nth}.status"
             );
         }
     }
