@@ -1,6 +1,6 @@
 //! Predictions: what was committed, what was observed, and what there is to say to a wrong one.
 
-use super::expression::Comparison;
+use super::expression::{Comparison, Expression, Function, parse};
 use super::facts::{self, Lets};
 use super::parse::{Answer, Predict};
 use super::record::Record;
@@ -46,13 +46,26 @@ pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
     let typed = typed.trim();
     match &predict.answer {
         Answer::Expression { .. } if typed.is_empty() => Err(NoAnswer::Number),
-        // A text may be asked for too; whether a number was is only known from the run.
-        Answer::Expression { .. } => Ok(typed.to_owned()),
+        Answer::Expression { expression, unit, .. } => {
+            let is_number = !unit.is_empty() || gives_number(expression);
+            if is_number && number(typed, unit).is_none() {
+                return Err(NoAnswer::Number);
+            }
+            Ok(typed.to_owned())
+        }
         Answer::Choices(choices) => {
-            let numbered = || typed.parse::<usize>().ok().and_then(|n| choices.get(n.checked_sub(1)?));
-            let named = choices.iter().find(|(words, _)| words.eq_ignore_ascii_case(typed));
+            let of = |fits: &dyn Fn(&str) -> bool| {
+                let mut fitting = choices.iter().map(|(words, _)| words).filter(|words| fits(words));
+                fitting.next().filter(|_| fitting.next().is_none())
+            };
+            let bare = typed.trim_matches(|c: char| "().:".contains(c)).to_lowercase();
+            let numbered =
+                || choices.get(bare.parse::<usize>().ok()?.checked_sub(1)?).map(|(words, _)| words);
+            let begun = || of(&|words| !bare.is_empty() && words.to_lowercase().starts_with(&bare));
+            let part = || of(&|words| bare.len() > 2 && words.to_lowercase().contains(&bare));
             let all = || NoAnswer::Choice(choices.iter().map(|(words, _)| words.clone()).collect());
-            named.or_else(numbered).map(|(words, _)| words.clone()).ok_or_else(all)
+            let found = of(&|words| squeezed(words) == squeezed(typed));
+            found.or_else(numbered).or_else(begun).or_else(part).cloned().ok_or_else(all)
         }
     }
 }
@@ -61,9 +74,9 @@ pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
 #[must_use]
 pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets: &Lets) -> Answered {
     let (observed, right, frames) = match &predict.answer {
-        Answer::Expression { expression, within } => {
+        Answer::Expression { expression, within, unit } => {
             let found = facts::find(expression, record, lets);
-            let right = predicted.map(|predicted| agrees(predicted, &found.value, *within));
+            let right = predicted.map(|predicted| agrees(predicted, &found.value, *within, unit));
             (found.value.shown(), right, found.frames)
         }
         Answer::Choices(choices) => {
@@ -79,6 +92,14 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
         }
     };
     let wrong = predicted.filter(|_| right == Some(false));
+    let unit = match &predict.answer {
+        Answer::Expression { unit, .. } => unit,
+        Answer::Choices(_) => "",
+    };
+    let meant = |words: &str| parse(words).map(|expression| facts::find(&expression, record, lets).value);
+    let same = |words: &str, wrong: &str| {
+        squeezed(words) == squeezed(wrong) || meant(words).is_ok_and(|value| agrees(wrong, &value, 0.0, unit))
+    };
     let often = wrong.and_then(|wrong| predict.often.iter().find(|(words, _)| same(words, wrong)));
     Answered {
         id: predict.id.clone(),
@@ -107,17 +128,145 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
     }
 }
 
-fn same(one: &str, two: &str) -> bool {
-    one.eq_ignore_ascii_case(two) || one.parse::<f64>().is_ok_and(|one| two.parse() == Ok(one))
-}
-
 /// Whether a prediction agrees with what was observed: a number within this part of it, else the same text.
-fn agrees(predicted: &str, observed: &Value, within: f64) -> bool {
-    let number = predicted.parse::<f64>().ok();
-    match (number, observed.number()) {
+fn agrees(predicted: &str, observed: &Value, within: f64, unit: &str) -> bool {
+    match (number(predicted, unit), observed.number()) {
         (Some(predicted), Some(observed)) => {
             (predicted - observed).abs() <= (observed.abs() * within).max(1e-9)
         }
-        _ => compare(&Value::Text(predicted.to_owned()), Comparison::Equal, &Value::Text(observed.shown())),
+        _ => {
+            let text = |text: String| Value::Text(squeezed(&text));
+            compare(&text(predicted.to_owned()), Comparison::Equal, &text(observed.shown()))
+        }
+    }
+}
+
+/// Texts that differ in blanks, brackets or upper case alone are the same answer: `2, 2, 0` and `[2,2,0]`.
+fn squeezed(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || ",;[]()".contains(c));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(",").to_lowercase().replace(",+,", "+")
+}
+
+/// Whether an expression gives a number in every run.
+fn gives_number(expression: &Expression) -> bool {
+    use Function::{Abs, Count, Distinct, Len, Max, Median, Min, Runs, Sum};
+    match expression {
+        Expression::Number(_) | Expression::Arithmetic(..) => true,
+        Expression::Call(function, _) => {
+            matches!(function, Abs | Count | Distinct | Len | Max | Median | Min | Runs | Sum)
+        }
+        _ => false,
+    }
+}
+
+/// Words for small numbers.
+const NUMBERS: [&str; 13] = [
+    "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+];
+/// Units of time, in nanoseconds.
+const TIMES: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+
+/// A number as people type one: `5`, `5 frames`, `1,448`, `0x12`, `three`, `about 20 ms`. A time is given in the
+/// question's unit, whichever was typed.
+fn number(typed: &str, unit: &str) -> Option<f64> {
+    let typed = typed.trim().to_lowercase();
+    let typed = typed
+        .trim_start_matches("about")
+        .trim_start_matches(['~', '=', ' '])
+        .trim_end_matches(['.', '?', '!']);
+    let begins = |c: char| c.is_ascii_alphabetic();
+    let (value, rest) = if let Some(hex) = typed.strip_prefix("0x") {
+        (f64::from(u32::from_str_radix(hex, 16).ok()?), "")
+    } else if let Some(word) = typed.split_whitespace().next().filter(|word| word.starts_with(begins)) {
+        // There are thirteen.
+        let value = NUMBERS.iter().position(|number| *number == word)? as f64;
+        (value, &typed[word.len()..])
+    } else {
+        let end = typed.find(|c: char| !(c.is_ascii_digit() || "-.,_' ".contains(c))).unwrap_or(typed.len());
+        (decimal(typed[..end].trim())?, &typed[end..])
+    };
+    let rest = rest.trim();
+    if rest.chars().any(|c| c.is_ascii_digit()) {
+        return None;
+    }
+    let of = |name: &str| TIMES.iter().find(|(unit, _)| *unit == name).map(|(_, ns)| ns);
+    let factor = of(rest).zip(of(unit)).map_or(1.0, |(typed, asked)| typed / asked);
+    Some(value * factor)
+}
+
+/// Digits, with thousands set apart by comma, blank, apostrophe or underline, and a decimal point or comma.
+fn decimal(text: &str) -> Option<f64> {
+    let mut groups = text.split([',', ' ', '\'', '_']);
+    let first = groups.next()?;
+    let rest: Vec<&str> = groups.collect();
+    let whole = |group: &str| group.split('.').next().is_some_and(|digits| digits.len() == 3);
+    if rest.iter().all(|group| whole(group)) {
+        return format!("{first}{}", rest.concat()).parse().ok();
+    }
+    match &rest[..] {
+        [fraction] if text.contains(',') => format!("{first}.{fraction}").parse().ok(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_read_as_people_type_it() {
+        for (typed, unit, value) in [
+            ("5", "", 5.0),
+            (" 5 frames ", "frames", 5.0),
+            ("1,448", "octets", 1448.0),
+            ("1 448 B", "", 1448.0),
+            ("34,304", "", 34304.0),
+            ("0x12", "", 18.0),
+            ("three of them", "", 3.0),
+            ("none", "", 0.0),
+            ("about 20ms.", "ms", 20.0),
+            ("0.02 s", "ms", 20.0),
+            ("~ 2,5 s", "s", 2.5),
+            ("3060 ms", "s", 3.06),
+            ("-1", "", -1.0),
+        ] {
+            assert!(
+                (number(typed, unit).unwrap_or(f64::NAN) - value).abs() < 1e-9,
+                "{typed}: {:?}",
+                number(typed, unit)
+            );
+        }
+        for typed in ["", "3 or 4", "3-4", "2,2,0", "many", "x", "0x", "99999999999999999 0xg 1"] {
+            assert_eq!(number(typed, ""), None, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_known_by_number_words_or_a_part_that_fits_one() {
+        let fact = || parse("exit == 0").unwrap();
+        let predict = |words: &[&str]| Predict {
+            id: "q".into(),
+            ask: "?".into(),
+            answer: Answer::Choices(words.iter().map(|words| ((*words).to_owned(), fact())).collect()),
+            often: Vec::new(),
+        };
+        let one = predict(&["x", "x+1"]);
+        assert_eq!(read(&one, "X").unwrap(), "x");
+        assert_eq!(read(&one, "x + 1").unwrap(), "x+1");
+        assert_eq!(read(&one, "2)").unwrap(), "x+1");
+        let two = predict(&["the client's", "the server's", "both"]);
+        assert_eq!(read(&two, "client").unwrap(), "the client's");
+        assert_eq!(read(&two, "Both").unwrap(), "both");
+        for no_answer in ["the", "4", "", "0", "neither"] {
+            assert!(read(&two, no_answer).is_err(), "{no_answer}");
+        }
+    }
+
+    #[test]
+    fn texts_that_differ_in_blanks_agree() {
+        let observed = Value::Text("2,2,0".into());
+        assert!(agrees("2, 2, 0", &observed, 0.0, "") && agrees("[2 2 0]", &observed, 0.0, ""));
+        assert!(!agrees("2,2", &observed, 0.0, ""));
+        assert!(agrees("1,448 octets", &Value::Number(1448.0), 0.0, "octets"));
     }
 }

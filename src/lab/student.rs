@@ -1,6 +1,7 @@
 //! A student's own seed and parameters: the same name gives the same ones, on every machine.
 
-use super::parse::Run;
+use super::expression::{Expression, parse};
+use super::parse::{Lab, Run, Vary, What};
 use super::value::Value;
 use sha1::{Digest, Sha1};
 
@@ -39,17 +40,77 @@ pub fn words(run: &Run, student: Option<&Student>) -> (Vec<String>, Vec<(String,
     let mut words = run.words.clone();
     let mut lets = Vec::new();
     for vary in &run.vary {
-        let count = vary.options.len() as u64;
-        let nth = student.map_or(0, |student| student.number(&vary.name) % count);
-        // Less than the number of options, which is one of usize.
-        let chosen = &vary.options[nth as usize];
+        let chosen = chosen(vary, student);
         for word in words.iter_mut().filter(|word| **word == vary.options[0]) {
             word.clone_from(chosen);
         }
-        let value = chosen.parse().map_or_else(|_| Value::Text(chosen.clone()), Value::Number);
+        let value = match parse(chosen) {
+            Ok(Expression::Number(number)) => Value::Number(number),
+            _ => Value::Text(chosen.clone()),
+        };
         lets.push((vary.name.clone(), value));
     }
     (words, lets)
+}
+
+fn chosen<'v>(vary: &'v Vary, student: Option<&Student>) -> &'v String {
+    let nth = student.map_or(0, |student| student.number(&vary.name) % vary.options.len() as u64);
+    // Less than the number of options, which is one of usize.
+    &vary.options[nth as usize]
+}
+
+/// A student's own lab: what varies is also put into its text, its questions and its changes.
+#[must_use]
+pub fn personal(lab: &Lab, student: &Student) -> Lab {
+    let mut own = lab.clone();
+    for vary in lab.runs().flat_map(|run| &run.vary) {
+        let (of_file, chosen) = (&vary.options[0], chosen(vary, Some(student)));
+        // `20ms` of a command is `20 ms` in a sentence.
+        let apart = |word: &str| {
+            let unit = word.find(|c: char| c.is_ascii_alphabetic()).filter(|begin| *begin > 0);
+            unit.map(|begin| format!("{} {}", &word[..begin], &word[begin..]))
+        };
+        let put = |text: &mut String| {
+            *text = replaced(text, of_file, chosen);
+            if let (Some(of_file), Some(chosen)) = (apart(of_file), apart(chosen)) {
+                *text = replaced(text, &of_file, &chosen);
+            }
+        };
+        for part in &mut own.parts {
+            match &mut part.what {
+                What::Prose(text) => put(text),
+                What::Predict(predict) => {
+                    put(&mut predict.ask);
+                    predict.often.iter_mut().for_each(|(_, why)| put(why));
+                }
+                What::Check(statements) => statements.iter_mut().for_each(|one| put(&mut one.words)),
+                What::Run(run) | What::Change(super::parse::Change { run, .. }) => {
+                    put(&mut run.command);
+                    run.words
+                        .iter_mut()
+                        .filter(|word| *word == of_file)
+                        .for_each(|word| word.clone_from(chosen));
+                }
+            }
+        }
+    }
+    own
+}
+
+/// A word put in the place of another, where that stands by itself.
+fn replaced(text: &str, from: &str, to: &str) -> String {
+    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let mut done = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, behind) = (&rest[..at], &rest[at + from.len()..]);
+        let inside = part(before.chars().next_back().or(done.chars().next_back().filter(|_| at == 0)))
+            || part(behind.chars().next());
+        done.push_str(before);
+        done.push_str(if inside { from } else { to });
+        rest = behind;
+    }
+    done + rest
 }
 
 /// The numbers below `n` in an order that this seed decides.
@@ -82,6 +143,10 @@ mod tests {
         assert!(Student::new("ada", 2).seed() < 1 << 53);
         assert_eq!(order(7, 9), order(7, 9));
         assert_ne!(order(7, 9), order(8, 9));
+        assert_eq!(
+            replaced("\"hello\": hello, hellos, 8hello hello", "hello", "a"),
+            "\"a\": a, hellos, 8hello a"
+        );
         assert_eq!(of("ada").1[0].1, Value::Text(of("ada").0[2].clone()));
     }
 }

@@ -7,6 +7,7 @@ use crate::cli::exit::{Answer, Cannot, Usage};
 use crate::lab::check::{Checked, Verdict};
 use crate::lab::parse::{Lab, Statement, What};
 use crate::lab::session::Session;
+use crate::lab::student::{Student, personal};
 use crate::lab::{answers, shelf};
 use crate::narrate::quiz;
 use serde_json::Value;
@@ -115,7 +116,10 @@ impl Found {
 
 /// Checks a lab, and tells its facts one by one.
 fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Found> {
-    let mut session = Session::new(lab, args.place.student.as_deref());
+    let student = args.place.student.as_deref();
+    let own = student.map(|id| personal(lab, &Student::new(id, lab.number)));
+    let lab = own.as_ref().unwrap_or(lab);
+    let mut session = Session::new(lab, student);
     let runner = runner(lab, &args.place, session.student.as_ref())?;
     let sources = match (&args.keep, &args.capture[..]) {
         _ if args.recorded => Sources::Recorded,

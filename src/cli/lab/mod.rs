@@ -11,7 +11,7 @@ mod worksheet;
 use super::exit::{Answer, Cannot, Usage};
 use crate::lab::parse::Needs;
 use crate::lab::run::{RunError, Runner};
-use crate::lab::student::Student;
+use crate::lab::student::{Student, personal};
 use crate::lab::{Lab, shelf};
 use anyhow::Context;
 pub(crate) use args::LabCommand;
@@ -49,6 +49,15 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     };
     let lab = Lab::parse(&file, &text).map_err(|error| Usage(error.to_string()))?;
     Ok((lab, text))
+}
+
+/// The lab that is meant, with this student's own parameters in it.
+fn open_for(which: &str, student: Option<&str>) -> anyhow::Result<Lab> {
+    let (lab, _) = open(which)?;
+    Ok(match student {
+        Some(id) => personal(&lab, &Student::new(id, lab.number)),
+        None => lab,
+    })
 }
 
 fn runner(lab: &Lab, place: &PlaceOfLab, student: Option<&Student>) -> anyhow::Result<Runner> {

@@ -2,7 +2,7 @@
 
 use super::args::RunLabArgs;
 use super::source::Source;
-use super::{cannot, check, open, runner, show};
+use super::{cannot, check, open, open_for, runner, show};
 use crate::cli::exit::{Answer, Usage};
 use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
@@ -22,7 +22,7 @@ const TRIES: usize = 5;
 
 /// `layerlab lab run`.
 pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
-    let (lab, _) = open(&args.lab)?;
+    let lab = open_for(&args.lab, args.place.student.as_deref())?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let mut out = io::stdout().lock();

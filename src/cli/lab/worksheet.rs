@@ -1,7 +1,7 @@
 //! `layerlab lab worksheet`: what crossed the wire, with blanks to fill in.
 
 use super::args::WorksheetArgs;
-use super::{cannot, open, runner};
+use super::{cannot, open_for, runner};
 use crate::cli::exit::{Answer, Usage};
 use crate::lab::parse::What;
 use crate::lab::session::Session;
@@ -17,7 +17,7 @@ const ROWS_MAX: usize = 40;
 
 /// `layerlab lab worksheet`.
 pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
-    let (lab, _) = open(&args.lab)?;
+    let lab = open_for(&args.lab, args.place.student.as_deref())?;
     let session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
     let nth = usize::from(args.run);

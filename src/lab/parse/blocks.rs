@@ -104,17 +104,18 @@ fn expression(line: usize, text: &str) -> Result<Expression, Wrong> {
 }
 
 fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
-    const KEYS: &str = "ask:, answer:, within:, choice WORDS:, or often WORDS:";
+    const KEYS: &str = "ask:, answer:, unit:, within:, choice WORDS:, or often WORDS:";
     if id.is_empty() || id.contains(' ') {
         let expected = "```predict and a name of one word";
         return Err((piece.line, Problem::Line { found: format!("predict {id}"), expected }));
     }
-    let (mut ask, mut answer, mut within) = (None, None, 0.0);
+    let (mut ask, mut answer, mut within, mut unit) = (None, None, 0.0, String::new());
     let (mut choices, mut often) = (Vec::new(), Vec::new());
     for (line, key, value) in pairs(&piece.lines, KEYS)? {
         match key.split_once(' ').unwrap_or((key, "")) {
             ("ask", "") => ask = Some(value),
             ("answer", "") => answer = Some(expression(line, &value)?),
+            ("unit", "") => unit = value,
             ("within", "") => {
                 let percent = value.strip_suffix('%').and_then(|n| n.trim().parse::<f64>().ok());
                 let fits = percent.filter(|percent| (0.0..=100.0).contains(percent));
@@ -131,7 +132,7 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
     }
     let ask = ask.ok_or((piece.line, Problem::Prediction("question", "ask: ...?")))?;
     let answer = match (answer, choices.is_empty()) {
-        (Some(expression), _) => Answer::Expression { expression, within },
+        (Some(expression), _) => Answer::Expression { expression, within, unit },
         (None, false) => Answer::Choices(choices),
         (None, true) => return Err((piece.line, Problem::Prediction("answer", "answer: count(...)"))),
     };

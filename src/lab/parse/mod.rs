@@ -84,12 +84,14 @@ pub struct Predict {
 /// Where an answer comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
-    /// What an expression gives; right within this part of it, 0 for exactly. Shown in `unit` nanoseconds.
+    /// What an expression gives; right within this part of it, 0 for exactly.
     Expression {
         /// The expression.
         expression: Expression,
         /// How far off is still right, as a part of the observed.
         within: f64,
+        /// What the number counts, where it is one: `frames`, `ms`. Empty where nothing is said.
+        unit: String,
     },
     /// The choice whose fact holds.
     Choices(Vec<(String, Expression)>),

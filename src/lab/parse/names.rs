@@ -1,6 +1,6 @@
 //! What holds for a lab as a whole: each name is there once, and stands for something.
 
-use super::{Lab, Predict, Problem, What, Wrong};
+use super::{Lab, Predict, Problem, Vary, What, Wrong};
 use crate::lab::expression::Expression;
 use crate::lab::facts::names;
 use std::collections::BTreeSet;
@@ -34,6 +34,7 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut facts: BTreeSet<String> = BTreeSet::new();
     let mut waiting: Vec<(usize, &Predict)> = Vec::new();
+    let mut varied: Vec<&Vary> = Vec::new();
     let mut ran = false;
     for part in &lab.parts {
         match &part.what {
@@ -50,7 +51,11 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
                 ran = true;
                 facts.clear();
                 for vary in &run.vary {
-                    define(part.line, &vary.name, &mut lets)?;
+                    // The same in two runs is one choice for both.
+                    if !varied.contains(&vary) {
+                        define(part.line, &vary.name, &mut lets)?;
+                        varied.push(vary);
+                    }
                 }
             }
             What::Check(statements) => {
