@@ -82,7 +82,8 @@ fn typed(arguments: &[&str], input: &str) -> (i32, String, String) {
 fn a_quiz_shows_nothing_before_it_is_answered() {
     let answers = std::env::temp_dir().join(format!("layerlab-answers-{}.json", std::process::id()));
     let file = answers.to_str().unwrap();
-    let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--answers", file], "3\nperhaps\n2\n");
+    let (code, out, err) =
+        typed(&["lab", "run", "4", "--quiz", "--answers", file], "3\nperhaps\n2\nrefused\n");
     assert_eq!(code, 0, "{err}{out}");
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
     let run = at("$ layerlab tcp echo hello");
@@ -110,7 +111,7 @@ fn what_was_seen_is_asked_for_before_it_is_told() {
     let file = folder.join("ada.json");
     let name = file.to_str().unwrap();
     let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", name];
-    let (code, out, err) = typed(&line, "3\n2\n5\nx\n");
+    let (code, out, err) = typed(&line, "3\n2\n5\nx\n2\n2\n");
     assert_eq!(code, 0, "{err}{out}");
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
     assert!(at("$ layerlab tcp echo hello") < at("OBSERVE  How many frames"));
@@ -127,14 +128,14 @@ fn what_was_seen_is_asked_for_before_it_is_told() {
     fs::write(&file, text).unwrap();
     let (_, out, err) = typed(&["lab", "grade", "--json", name], "");
     let grade: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
-    assert_eq!((&grade["observed"], &grade["observed_right"]), (&2.into(), &0.into()));
+    assert_eq!((&grade["observed"], &grade["observed_right"]), (&3.into(), &1.into()));
     fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Lab 4 has a lab two before it, and none five before.
 #[test]
 fn what_was_learned_is_asked_for_again() {
-    let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--recall"], "71\n5\n2\n");
+    let (code, out, err) = typed(&["lab", "run", "4", "--quiz", "--recall"], "71\n5\n2\n2\n");
     assert_eq!(code, 0, "{err}{out}");
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
     assert!(
@@ -181,7 +182,7 @@ fn answers_are_worked_out_again() {
     let file = folder.join("ada-04.json");
     let name = file.to_str().unwrap();
     let (code, out, err) =
-        typed(&["lab", "run", "4", "--quiz", "--student", "ada", "--answers", name], "5\n1\n");
+        typed(&["lab", "run", "4", "--quiz", "--student", "ada", "--answers", name], "5\n1\n2\n");
     assert_eq!(code, 0, "{err}{out}");
     let (code, out, err) = typed(&["lab", "grade", "--json", name], "");
     assert_eq!(code, 0, "{err}{out}");
@@ -190,7 +191,7 @@ fn answers_are_worked_out_again() {
         (&grade["seed"], &grade["pass"], &grade["student"]),
         (&"own".into(), &true.into(), &"ada".into())
     );
-    assert_eq!((&grade["predicted"], &grade["right"]), (&2.into(), &1.into()));
+    assert_eq!((&grade["predicted"], &grade["right"]), (&3.into(), &2.into()));
     assert!(grade["holds"].as_u64() >= Some(8), "{grade}");
     // What the file claims has no weight: with another's name on it, or another lab's number, or without captures.
     let written = fs::read_to_string(&file).unwrap();

@@ -264,6 +264,10 @@ fn push_call(line: &mut String, fd: Option<i32>, call: &Call) {
         Call::Bind(address) | Call::Connect(address) => push(line, "address", address),
         Call::Listen(backlog) => push(line, "backlog", backlog),
         Call::Send { len } => push(line, "offered", len),
+        Call::SendMsg { pieces } => {
+            let pieces: Vec<String> = pieces.iter().map(usize::to_string).collect();
+            push(line, "offered", pieces.join("+"));
+        }
         Call::SendTo { len, to } => {
             push(line, "offered", len);
             push(line, "address", to);
@@ -291,6 +295,11 @@ fn call(pairs: &Pairs) -> Result<Call, MarkError> {
         "connect" => Call::Connect(pairs.number("address")?),
         "accept" => Call::Accept,
         "send" => Call::Send { len: pairs.number("offered")? },
+        "sendmsg" => {
+            let got = pairs.need("offered")?;
+            let pieces = got.split('+').map(|piece| piece.parse().map_err(|_| bad("offered", got)));
+            Call::SendMsg { pieces: pieces.collect::<Result<_, _>>()? }
+        }
         "sendto" => Call::SendTo { len: pairs.number("offered")?, to: pairs.number("address")? },
         "recv" => Call::Recv { size: pairs.number("room")? },
         "recvfrom" => Call::RecvFrom { size: pairs.number("room")? },

@@ -62,6 +62,7 @@ fn experiment(args: &TcpEchoArgs) -> anyhow::Result<TcpEcho> {
         messages: plan::messages(&args.messages),
         burst: args.burst,
         split: args.split.clone(),
+        gather: args.gather,
         whole: args.whole,
         recv_size: args.recv_size as usize,
         half_close: args.half_close,
@@ -86,6 +87,7 @@ fn experiment(args: &TcpEchoArgs) -> anyhow::Result<TcpEcho> {
             old: matches!(which, ReuseArg::Old | ReuseArg::Both),
             new: matches!(which, ReuseArg::New | ReuseArg::Both),
         }),
+        second_listener: args.second_listener,
         client_settings: client,
         server_settings: server,
     })

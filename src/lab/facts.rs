@@ -269,6 +269,14 @@ impl<'a> Scope<'a> {
                 }
                 _ => Value::Missing,
             },
+            Function::Number => {
+                let at = |nth: usize| self.value(&arguments[nth]).number().filter(|n| *n >= 0.0);
+                match (self.value(&arguments[0]), at(1), at(2)) {
+                    // `as` cuts what is no whole number, and saturates.
+                    (Value::Text(hex), Some(from), Some(n)) => octets(&hex, from as usize, n as usize),
+                    _ => Value::Missing,
+                }
+            }
             Function::Text => match self.value(last) {
                 Value::Text(hex) => text(&hex).map_or(Value::Missing, Value::Text),
                 _ => Value::Missing,
@@ -347,6 +355,14 @@ fn arithmetic(a: f64, sign: char, b: f64) -> Value {
     if result.is_finite() { Value::Number(result) } else { Value::Missing }
 }
 
+/// At most six octets: a float holds these exactly.
+fn octets(hex: &str, from: usize, n: usize) -> Value {
+    let begin = from.saturating_mul(2);
+    let digits = hex.get(begin..begin.saturating_add(n.min(7).saturating_mul(2))).filter(|_| n <= 6);
+    let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    number.map_or(Value::Missing, |number| Value::Number(number as f64))
+}
+
 fn text(hex: &str) -> Option<String> {
     let octet = |n: usize| u8::from_str_radix(hex.get(2 * n..2 * n + 2)?, 16).ok();
     let octets: Option<Vec<u8>> = (0..hex.len() / 2).map(octet).collect();
@@ -407,6 +423,9 @@ mod tests {
             ("count(tcp.len in {1..5, 6})", "2"),
             ("1 / 0", "nothing"),
             ("text(\"6869\")", "hi"),
+            ("number(\"00b2070a\", 1, 2)", "45575"),
+            ("number(\"00b2\", 1, 2)", "nothing"),
+            ("number(\"00b2\", 99999999999, 99999999999)", "nothing"),
             ("len(\"hello\")", "5"),
             ("at([7, 8], 2)", "8"),
             ("at([7, 8], 3)", "nothing"),

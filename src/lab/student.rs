@@ -99,14 +99,20 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
 
 /// A word put in the place of another, where that stands by itself.
 fn replaced(text: &str, from: &str, to: &str) -> String {
-    let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() || *c == '_');
+    // The `1` of `3.1.2`, of `2-1` or of `1,000` does not stand by itself either.
+    let part = |near: &[char]| {
+        let joins = near.first().is_some_and(|c| ".,-".contains(*c));
+        word(near.first()) || joins && word(near.get(1))
+    };
     let mut done = String::new();
     let mut rest = text;
     while let Some(at) = rest.find(from) {
         let (before, behind) = (&rest[..at], &rest[at + from.len()..]);
-        let inside = part(before.chars().next_back().or(done.chars().next_back().filter(|_| at == 0)))
-            || part(behind.chars().next());
         done.push_str(before);
+        let left: Vec<char> = done.chars().rev().take(2).collect();
+        let right: Vec<char> = behind.chars().take(2).collect();
+        let inside = part(&left) || part(&right);
         done.push_str(if inside { from } else { to });
         rest = behind;
     }
@@ -147,6 +153,8 @@ mod tests {
             replaced("\"hello\": hello, hellos, 8hello hello", "hello", "a"),
             "\"a\": a, hellos, 8hello a"
         );
+        let replaced_ones = replaced("1 of s3.1.2 is 1, not 1,000 or 1.", "1", "4");
+        assert_eq!(replaced_ones, "4 of s3.1.2 is 4, not 1,000 or 4.");
         assert_eq!(of("ada").1[0].1, Value::Text(of("ada").0[2].clone()));
     }
 }

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use bytes::Bytes;
 use socket2::{Domain, SockAddr, Socket, Type};
-use std::io::{self, Read};
+use std::io::{self, IoSlice, Read};
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -184,7 +184,7 @@ fn rule(call: &Call) -> Option<Cite> {
         Call::Listen(_) => Cite::man("listen(2)"),
         Call::Connect(_) => Cite::man("connect(2)"),
         Call::Accept => Cite::man("accept(2)"),
-        Call::Send { .. } | Call::SendTo { .. } => Cite::man("send(2)"),
+        Call::Send { .. } | Call::SendMsg { .. } | Call::SendTo { .. } => Cite::man("send(2)"),
         Call::Recv { .. } | Call::RecvFrom { .. } => Cite::man("recv(2)"),
         Call::Shutdown(_) => Cite::man("shutdown(2)"),
         _ => return None,
@@ -351,6 +351,17 @@ impl Traced {
     pub fn send(&self, octets: &Bytes) -> Result<usize, CallError> {
         let call = Call::Send { len: octets.len() };
         self.traced(call, |s| s.send(octets), |n| (Returned::Octets(*n), Some(octets.slice(..*n))))
+    }
+
+    /// `sendmsg()`: all pieces in one call, so that no segment leaves between two of them.
+    ///
+    /// # Errors
+    /// [`CallError`], as for every call here.
+    pub fn send_pieces(&self, pieces: &[Bytes]) -> Result<usize, CallError> {
+        let call = Call::SendMsg { pieces: pieces.iter().map(Bytes::len).collect() };
+        let slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+        let taken = |n: &usize| (Returned::Octets(*n), Some(pieces.concat()[..*n].to_vec().into()));
+        self.traced(call, |s| s.send_vectored(&slices), taken)
     }
 
     /// `send()` until all octets are taken.

@@ -72,6 +72,11 @@ pub enum Call {
         /// Octets offered.
         len: usize,
     },
+    /// `sendmsg()` of several pieces at once, as `writev()` does.
+    SendMsg {
+        /// Octets of each piece.
+        pieces: Vec<usize>,
+    },
     /// `sendto()`.
     SendTo {
         /// Octets offered.
@@ -96,6 +101,11 @@ pub enum Call {
 }
 
 impl Call {
+    /// Octets of all pieces together; a capture may claim any.
+    pub fn together(pieces: &[usize]) -> usize {
+        pieces.iter().fold(0, |all, piece| all.saturating_add(*piece))
+    }
+
     /// The function's name.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -106,6 +116,7 @@ impl Call {
             Call::Connect(_) => "connect",
             Call::Accept => "accept",
             Call::Send { .. } => "send",
+            Call::SendMsg { .. } => "sendmsg",
             Call::SendTo { .. } => "sendto",
             Call::Recv { .. } => "recv",
             Call::RecvFrom { .. } => "recvfrom",

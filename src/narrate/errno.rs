@@ -96,7 +96,7 @@ pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reaso
         "EAGAIN" | "EWOULDBLOCK" => why(
             match call {
                 Call::Accept => "no connection was ready for it in the time that it may wait",
-                Call::Send { .. } | Call::SendTo { .. } => {
+                Call::Send { .. } | Call::SendMsg { .. } | Call::SendTo { .. } => {
                     "no room in the send buffer in the time that it may wait (SO_SNDTIMEO)"
                 }
                 _ => "nothing came in the time that it may wait (SO_RCVTIMEO)",

@@ -264,7 +264,7 @@ impl Memory {
         let mut s = self.socket(side, Some(fd));
         match call {
             Call::Connect(to) => s.peer = Some(*to),
-            Call::Send { .. } => s.asked = s.asked.or(Some(at)),
+            Call::Send { .. } | Call::SendMsg { .. } => s.asked = s.asked.or(Some(at)),
             Call::SendTo { to, .. } => {
                 s.asked = s.asked.or(Some(at));
                 s.sends_to = Some(*to);
@@ -311,7 +311,7 @@ impl Memory {
             (Call::SetOption(option), Ok(_)) if option.name == "TCP_NODELAY" => {
                 s.nodelay = option.value != "0"
             }
-            (Call::Send { .. }, Ok(Returned::Octets(n))) => {
+            (Call::Send { .. } | Call::SendMsg { .. }, Ok(Returned::Octets(n))) => {
                 if let Some(ports) = s.ports().filter(|_| s.kind == Some(SocketKind::Stream)) {
                     self.flows.handed_over(side, ports, *n, at, s.nodelay);
                 }

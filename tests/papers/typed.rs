@@ -53,11 +53,11 @@ const FILES: [(&str, &str); 7] = [
     ("x.pcapng", "layerlab ws echo hello --quiet --capture x.pcapng"),
     (
         "*.json",
-        "printf '5\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
+        "printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
     ),
     (
         "ada-04-*.pcapng",
-        "printf '5\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
+        "printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
     ),
     (
         "./my-",

@@ -16,6 +16,7 @@ fn any_call() -> impl Strategy<Value = Call> {
         any::<SocketAddr>().prop_map(plain).prop_map(Call::Connect),
         Just(Call::Accept),
         any::<usize>().prop_map(|len| Call::Send { len }),
+        proptest::collection::vec(any::<usize>(), 1..4).prop_map(|pieces| Call::SendMsg { pieces }),
         (any::<usize>(), any::<SocketAddr>()).prop_map(|(len, to)| Call::SendTo { len, to: plain(to) }),
         any::<usize>().prop_map(|size| Call::Recv { size }),
         any::<usize>().prop_map(|size| Call::RecvFrom { size }),

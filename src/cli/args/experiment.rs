@@ -33,6 +33,9 @@ pub(crate) struct TcpEchoArgs {
     /// Hand each message over in pieces of these sizes, a send() each (the last piece takes the rest)
     #[arg(long, value_name = "N,N", value_delimiter = ',', help_heading = "Experiment")]
     pub(crate) split: Vec<usize>,
+    /// Hand the pieces of --split over together, with one sendmsg() (as writev() does)
+    #[arg(long, requires = "split", help_heading = "Experiment")]
+    pub(crate) gather: bool,
     /// The server answers only when a whole message is there
     #[arg(long, help_heading = "Experiment")]
     pub(crate) whole: bool,
@@ -75,6 +78,9 @@ pub(crate) struct TcpEchoArgs {
     /// Afterwards bind the server's port again; SO_REUSEADDR on the old listener, the new socket, both, none
     #[arg(long, value_enum, value_name = "WHICH", num_args = 0..=1, default_missing_value = "both", help_heading = "Experiment")]
     pub(crate) reuseaddr: Option<ReuseArg>,
+    /// Bind and listen on the server's port a second time while the first listener is there
+    #[arg(long, help_heading = "Experiment")]
+    pub(crate) second_listener: bool,
     /// Buffer of each recv(), in octets
     #[arg(long, default_value_t = 4096, value_name = "N", help_heading = "Sockets", value_parser = clap::value_parser!(u32).range(1..=16_777_216))]
     pub(crate) recv_size: u32,

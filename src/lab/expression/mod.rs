@@ -146,6 +146,8 @@ functions! {
     Abs "abs" 1 1 nothing;
     /// The members of a list as one text, with the second argument between them.
     Join "join" 2 2 nothing;
+    /// The number that so many octets are, in hexadecimal from so far on: most significant first.
+    Number "number" 3 3 nothing;
     /// The text that these octets in hexadecimal are.
     Text "text" 1 1 nothing;
 }

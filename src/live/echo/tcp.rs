@@ -30,6 +30,8 @@ pub struct TcpEcho {
     pub burst: bool,
     /// Each message is handed over in pieces of these sizes (the last takes the rest).
     pub split: Vec<usize>,
+    /// These pieces are handed over together, with one `sendmsg()`.
+    pub gather: bool,
     /// The server answers only once a whole message is there (it knows the sizes).
     pub whole: bool,
     /// Buffer of each `recv()`.
@@ -60,6 +62,8 @@ pub struct TcpEcho {
     pub idle: Duration,
     /// After everything, the server binds its port again.
     pub reuse: Option<Reuse>,
+    /// The server's port is bound once more while the listener is there.
+    pub second_listener: bool,
     /// Options for the client's socket, set before `connect()`.
     pub client_settings: Vec<Setting>,
     /// Options for the listener, inherited by what it accepts, set before `bind()`.
@@ -73,6 +77,7 @@ impl TcpEcho {
             messages,
             burst: false,
             split: Vec::new(),
+            gather: false,
             whole: false,
             recv_size: 4096,
             half_close: false,
@@ -88,6 +93,7 @@ impl TcpEcho {
             absent_host: false,
             idle: Duration::ZERO,
             reuse: None,
+            second_listener: false,
             client_settings: Vec::new(),
             server_settings: Vec::new(),
         }
@@ -120,6 +126,9 @@ impl Experiment for TcpEcho {
             return ending;
         }
         let Some((listener, here)) = ending.note(self.listen(program, at)) else { return ending };
+        if self.second_listener {
+            ending.note(rebind(program, here, self.reuse.is_some_and(|reuse| reuse.new)));
+        }
         cue.ready(here);
         if self.no_accept {
             cue.wait_for_client(program.patience * 4);
@@ -306,7 +315,14 @@ impl TcpEcho {
                 let due = self.messages.every * u32::try_from(nth).unwrap_or(u32::MAX);
                 thread::sleep(due.saturating_sub(began.elapsed()));
             }
-            for piece in self.pieces(message) {
+            let mut pieces = self.pieces(message);
+            if self.gather && !unanswered {
+                let Some(taken) = ending.note(socket.send_pieces(&pieces)) else { return };
+                ending.sent += taken;
+                // What the kernel had no room for.
+                pieces = vec![message.slice(taken..)];
+            }
+            for piece in pieces {
                 if unanswered {
                     // One call each: a short count, or the patience running out, is the observation.
                     match ending.note(socket.send(&piece)) {

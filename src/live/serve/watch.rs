@@ -169,7 +169,7 @@ fn rule(call: &Call) -> Option<Cite> {
         Call::Listen(_) => Cite::man("listen(2)"),
         Call::Connect(_) => Cite::man("connect(2)"),
         Call::Accept => Cite::man("accept(2)"),
-        Call::Send { .. } | Call::SendTo { .. } => Cite::man("send(2)"),
+        Call::Send { .. } | Call::SendMsg { .. } | Call::SendTo { .. } => Cite::man("send(2)"),
         Call::Recv { .. } | Call::RecvFrom { .. } => Cite::man("recv(2)"),
         Call::Shutdown(_) => Cite::man("shutdown(2)"),
         _ => return None,

@@ -22,6 +22,10 @@ pub(super) fn fields(o: &mut Object, fd: Option<i32>, call: &Call) {
         Call::Bind(addr) | Call::Connect(addr) => put(o, "address", addr.to_string()),
         Call::Listen(backlog) => put(o, "backlog", *backlog),
         Call::Send { len } => put(o, "offered", *len),
+        Call::SendMsg { pieces } => {
+            put(o, "offered", Call::together(pieces));
+            put(o, "pieces", pieces.clone());
+        }
         Call::SendTo { len, to } => {
             put(o, "offered", *len);
             put(o, "address", to.to_string());

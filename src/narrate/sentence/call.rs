@@ -38,6 +38,11 @@ pub(in super::super) fn invocation(
         Call::Connect(addr) => format!("connect({fd}, {addr})"),
         Call::Accept => format!("accept({fd})"),
         Call::Send { len } => format!("send({fd}, {})", taken(*len)),
+        Call::SendMsg { pieces } => {
+            let lens: Vec<String> = pieces.iter().map(usize::to_string).collect();
+            let shown = bytes.map(|b| format!("{}, ", preview(b, 20, glyphs.ascii))).unwrap_or_default();
+            format!("sendmsg({fd}, {shown}{})", lens.join("+"))
+        }
         Call::SendTo { len, to } => format!("sendto({fd}, {}, {to})", taken(*len)),
         Call::Recv { size } => format!("recv({fd}, {size})"),
         Call::RecvFrom { size } => format!("recvfrom({fd}, {size})"),
@@ -62,7 +67,7 @@ pub(super) const fn page(call: &Call) -> Cite {
         Call::Listen(_) => "listen(2)",
         Call::Connect(_) => "connect(2)",
         Call::Accept => "accept(2)",
-        Call::Send { .. } | Call::SendTo { .. } => "send(2)",
+        Call::Send { .. } | Call::SendMsg { .. } | Call::SendTo { .. } => "send(2)",
         Call::Recv { .. } | Call::RecvFrom { .. } => "recv(2)",
         Call::Shutdown(_) => "shutdown(2)",
         Call::Close => "close(2)",
@@ -179,6 +184,9 @@ fn succeeded(draft: &mut Draft<'_>, facts: &Facts, call: &Call, returned: &Retur
             "accept() takes a finished connection; it makes none",
         ),
         (Call::Send { len }, Returned::Octets(n)) => sent(draft, facts.udp(), *len, *n),
+        (Call::SendMsg { pieces }, Returned::Octets(n)) => {
+            sent(draft, facts.udp(), Call::together(pieces), *n)
+        }
         (Call::SendTo { len, .. }, Returned::Octets(n)) => sent(draft, true, *len, *n),
         (Call::Recv { size }, Returned::Octets(n)) if !facts.udp() => received(draft, facts, *size, *n),
         (_, Returned::Datagram { len, truncated_from: Some(whole), .. }) => draft.meaning(

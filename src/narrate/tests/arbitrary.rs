@@ -53,6 +53,7 @@ fn call() -> BoxedStrategy<Call> {
         addr().prop_map(Call::Connect),
         Just(Call::Accept),
         any::<usize>().prop_map(|len| Call::Send { len }),
+        any::<[usize; 2]>().prop_map(|lens| Call::SendMsg { pieces: lens.to_vec() }),
         (any::<usize>(), addr()).prop_map(|(len, to)| Call::SendTo { len, to }),
         any::<usize>().prop_map(|size| Call::Recv { size }),
         any::<usize>().prop_map(|size| Call::RecvFrom { size }),

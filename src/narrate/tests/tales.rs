@@ -209,6 +209,7 @@ pub(super) fn everything() -> Vec<Event> {
     let option = SocketOption { name: "TCP_NODELAY", value: "1".to_owned() };
     let calls = [
         (Call::SetOption(option), Ok(Returned::Done)),
+        (Call::SendMsg { pieces: vec![4, 100] }, Ok(Returned::Octets(104))),
         (Call::SendTo { len: 5, to: address }, Ok(Returned::Octets(5))),
         (Call::Shutdown(How::Write), Err(errno(107, "ENOTCONN"))),
     ];
