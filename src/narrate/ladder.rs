@@ -116,6 +116,30 @@ fn rungs(events: &[Event], style: &Style) -> Vec<Rung> {
     rungs
 }
 
+/// A sentence about what crosses the wire, in a few words: without the route, which an arrow shows, and of TCP what
+/// distinguishes one segment from the next.
+pub(super) fn short(head: &str, arrow: &str) -> String {
+    let mut words: Vec<&str> = head.split(' ').collect();
+    let is_route = |word: &&str| word.contains(arrow) && !word.starts_with('"');
+    if words.first().is_some_and(|word| word.starts_with('#')) && words.get(1).is_some_and(is_route) {
+        words.remove(1);
+    }
+    let Some(at) = words.iter().position(|word| *word == "TCP").filter(|at| *at <= 1) else {
+        return words.join(" ");
+    };
+    let has_data = words.iter().any(|word| word.starts_with("len="));
+    let wanted = |word: &str| match word.split('=').next() {
+        Some("seq") => has_data || words.iter().any(|word| word.contains("SYN")),
+        Some("ack") => !has_data,
+        Some("win" | "mss") => false,
+        _ => true,
+    };
+    let rest = words[at + 1..].iter().enumerate();
+    // Behind the octets' own text stands nothing that tells segments apart.
+    let rest = rest.filter(|(n, word)| !(*n == 0 && is_route(word)) && wanted(word)).map(|(_, word)| *word);
+    words[..at].iter().copied().chain(rest).collect::<Vec<_>>().join(" ")
+}
+
 /// The frame's sentence without the route, which the arrow shows.
 fn label(seen: &Seen, head: &str, style: &Style) -> String {
     let number = seen.id.to_string();

@@ -12,6 +12,7 @@
 //! reads a clock, the environment or a file: width, colour and glyphs come in a [`Style`].
 
 mod bits;
+mod blocks;
 mod bytes;
 pub mod client;
 pub mod conform;
