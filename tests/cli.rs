@@ -39,3 +39,5 @@ mod refused;
 mod tour;
 #[path = "cli/usage.rs"]
 mod usage;
+#[path = "cli/view.rs"]
+mod view;

@@ -13,7 +13,7 @@ use std::io;
 pub(crate) fn run(args: &DissectArgs) -> anyhow::Result<Answer> {
     let name = args.file.display();
     let mut reader = why::open(&args.file)?;
-    let listeners = Listeners::new(&args.show, false);
+    let listeners = Listeners::for_file(&args.show, &format!("layerlab dissect {name}"));
     let only = Only { inner: listeners.into_fan(), list: args.only.clone(), last: None };
     let mut tell = Tell::new(only).with_bytes(!args.show.quiet);
     match read(&mut reader, &mut tell) {

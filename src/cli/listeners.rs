@@ -2,6 +2,7 @@
 
 use super::args::{CaptureArgs, ShowArgs, VantageArg};
 use super::only::{Only, Wanted};
+use super::view::{self, Ends, Screen};
 use super::{keys, plan};
 use crate::capture::{CaptureSink, CutBy, Flush, Pipe, Target};
 use crate::dissect::Tell;
@@ -26,6 +27,8 @@ impl Sink for Introduced {
 /// What a run is told to.
 pub(crate) struct Listeners {
     sinks: Fan<'static>,
+    /// It stays after the end until it is left: whoever else listens is done by then.
+    screen: Option<Box<dyn Sink>>,
     any: bool,
     bytes: bool,
 }
@@ -34,6 +37,15 @@ impl Listeners {
     /// What `show` asks for on standard output, or on standard error when a capture takes that.
     pub(crate) fn new(show: &ShowArgs, to_stderr: bool) -> Listeners {
         Listeners::telling(show, Listeners::standard(show, to_stderr), to_stderr, None)
+    }
+
+    /// The same of a file that is read, which no signal ends but as ever.
+    pub(crate) fn for_file(show: &ShowArgs, title: &str) -> Listeners {
+        if !view::is_wanted(show) {
+            return Listeners::new(show, false);
+        }
+        let screen = Screen::new(title, plan::style(show, false), false, Ends::Process);
+        Listeners { sinks: Fan::new(), screen: Some(Box::new(screen)), any: true, bytes: true }
     }
 
     fn standard(show: &ShowArgs, to_stderr: bool) -> Box<dyn Write> {
@@ -62,7 +74,7 @@ impl Listeners {
                 None => sinks.push(timeline),
             }
         }
-        Listeners { sinks, any, bytes: any }
+        Listeners { sinks, screen: None, any, bytes: any }
     }
 
     /// For a run on the private network: also the capture that `capture` asks for.
@@ -83,8 +95,16 @@ impl Listeners {
         wanted: Option<Wanted>,
     ) -> anyhow::Result<Listeners> {
         let to_stdout = capture.is_stdout();
-        let out = Listeners::standard(show, to_stdout);
-        let mut listeners = Listeners::telling(show, out, to_stdout, wanted);
+        let mut listeners = if view::is_wanted(show) && !to_stdout {
+            let screen = Screen::new("", plan::style(show, false), !show.step, Ends::Run);
+            let screen: Box<dyn Sink> = match wanted {
+                Some(wanted) => Box::new(Only::new(screen, wanted)),
+                None => Box::new(screen),
+            };
+            Listeners { sinks: Fan::new(), screen: Some(screen), any: true, bytes: true }
+        } else {
+            Listeners::telling(show, Listeners::standard(show, to_stdout), to_stdout, wanted)
+        };
         listeners.capture(capture)?;
         Ok(listeners)
     }
@@ -100,7 +120,7 @@ impl Listeners {
     ) -> anyhow::Result<Listeners> {
         let mut listeners = match log {
             Some(log) => Listeners::telling(&ShowArgs { quiet: false, ..show.clone() }, log, true, None),
-            None => Listeners { sinks: Fan::new(), any: false, bytes: false },
+            None => Listeners { sinks: Fan::new(), screen: None, any: false, bytes: false },
         };
         listeners.capture(capture)?;
         Ok(listeners)
@@ -145,12 +165,16 @@ impl Listeners {
     }
 
     /// The listeners, to be told events.
-    pub(crate) fn into_fan(self) -> Fan<'static> {
+    pub(crate) fn into_fan(mut self) -> Fan<'static> {
+        if let Some(screen) = self.screen {
+            self.sinks.push(screen);
+        }
         self.sinks
     }
 
     /// The sink to run with: frames become events on the way to the listeners.
     pub(crate) fn into_sink(self) -> Tell<Fan<'static>> {
-        Tell::new(self.sinks).with_bytes(self.bytes)
+        let bytes = self.bytes;
+        Tell::new(self.into_fan()).with_bytes(bytes)
     }
 }

@@ -20,6 +20,7 @@ mod run;
 mod tcp;
 mod tour;
 mod udp;
+mod view;
 mod why;
 mod wire;
 mod ws;

@@ -48,6 +48,10 @@ impl<S: Sink> Sink for Only<S> {
         self.inner.frame(frame)
     }
 
+    fn idle(&mut self) -> io::Result<Flow> {
+        self.inner.idle()
+    }
+
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
         self.inner.finish(outcome)
     }

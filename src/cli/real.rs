@@ -64,6 +64,8 @@ fn without_frames(show: &ShowArgs) -> anyhow::Result<()> {
         "--bytes"
     } else if show.ledger {
         "--ledger"
+    } else if show.view == Some(args::ViewArg::Auto) {
+        "--view"
     } else {
         return Ok(());
     };

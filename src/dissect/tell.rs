@@ -170,6 +170,10 @@ impl<S: Sink> Sink for Tell<S> {
         Ok(both(flow, self.inner.frame(frame)?))
     }
 
+    fn idle(&mut self) -> io::Result<Flow> {
+        self.inner.idle()
+    }
+
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
         self.dissector.finish(outcome.at);
         let steps = self.dissector.steps();

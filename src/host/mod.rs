@@ -90,9 +90,9 @@ pub use {
     programs::{Change, Home, Running, run_in_front, stop_together},
     sysctl::Unpinned,
     tcp_table::{connections_closing, listeners, tcp_sockets},
-    terminal::Terminal,
+    terminal::{Terminal, terminal_is_gone},
     userns::{Privilege, enter},
 };
 
 #[cfg(not(target_os = "linux"))]
-pub use elsewhere::{PrivateNetwork, Privilege, enter, run_in_front};
+pub use elsewhere::{PrivateNetwork, Privilege, enter, run_in_front, terminal_is_gone};

@@ -39,6 +39,35 @@ pub fn to_pass_on(mut tell: impl FnMut(i32) + Send + 'static) -> io::Result<()> 
     std::thread::Builder::new().name("signals".to_owned()).spawn(listening).map(drop)
 }
 
+/// Calls `tidy` before a signal ends this process: SIGHUP, and with `all` SIGINT and SIGTERM too.
+///
+/// # Errors
+/// When the operating system takes no handler, or there can be no thread.
+pub fn before_the_end(all: bool, tidy: fn()) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::SIGHUP;
+        let which: &[i32] = if all { &[SIGHUP, SIGINT, SIGTERM] } else { &[SIGHUP] };
+        let mut signals = signal_hook::iterator::Signals::new(which)?;
+        let listening = move || {
+            for signal in signals.forever() {
+                tidy();
+                // It gives an error for a signal that it does not know; it knows these.
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        };
+        std::thread::Builder::new().name("signals".to_owned()).spawn(listening)?;
+    }
+    let _ = (all, tidy);
+    Ok(())
+}
+
+/// What Ctrl-C does, where the terminal hands it over as a key.
+pub fn interrupt() {
+    // It fails for a number that is no signal.
+    let _ = signal_hook::low_level::raise(SIGINT);
+}
+
 /// Stops this process until somebody continues it, as Ctrl-Z does.
 #[cfg(target_os = "linux")]
 pub fn stop_here() {

@@ -55,6 +55,16 @@ impl Terminal {
     }
 }
 
+/// Whether the terminal on standard input has gone: its window was closed, its line was hung up.
+pub fn terminal_is_gone() -> bool {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+    let stdin = io::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::empty())];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // HUP and ERR are told whether they were asked for or not (poll(2)).
+    poll(&mut fds, Some(&now)).is_ok_and(|found| found > 0)
+}
+
 /// A process in the background that speaks to its terminal is stopped by SIGTTOU (tcsetpgrp(3)), unless it
 /// holds that back.
 #[allow(unsafe_code)]

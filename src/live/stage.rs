@@ -270,7 +270,7 @@ impl Stage {
             let waiting = self.waits.iter().map(|(_, since)| *since).min().unwrap_or(Time::MAX);
             let hold = if self.heap.len() < CAPACITY { HOLD } else { Duration::ZERO };
             let ripe = if gone { Time::MAX } else { waiting.min(self.clock.now() - hold) };
-            if self.release(ripe, sink)? == Flow::Stop {
+            if self.release(ripe, sink)? == Flow::Stop || sink.idle()? == Flow::Stop {
                 // A sink that waits for a key gives up when a signal comes.
                 return Ok(if stop.load(Relaxed) { Played::Stopped } else { Played::Enough });
             }

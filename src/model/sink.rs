@@ -56,6 +56,10 @@ pub trait Sink {
     fn frame(&mut self, _frame: &WireFrame<'_>) -> io::Result<Flow> {
         Ok(Flow::Continue)
     }
+    /// Nothing new for a moment: whoever talks with a person looks up.
+    fn idle(&mut self) -> io::Result<Flow> {
+        Ok(Flow::Continue)
+    }
     /// The run ended; buffers are flushed.
     fn finish(&mut self, _outcome: &Outcome) -> io::Result<()> {
         Ok(())
@@ -72,6 +76,9 @@ macro_rules! forward {
         }
         fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
             (**self).frame(frame)
+        }
+        fn idle(&mut self) -> io::Result<Flow> {
+            (**self).idle()
         }
         fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
             (**self).finish(outcome)
@@ -130,6 +137,9 @@ impl Sink for Fan<'_> {
     }
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
         self.each(|s| s.frame(frame))
+    }
+    fn idle(&mut self) -> io::Result<Flow> {
+        self.each(|s| s.idle())
     }
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {
         // Every sink is finished even when an earlier one fails: the capture must be whole.

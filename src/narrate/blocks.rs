@@ -8,8 +8,8 @@ use super::style::{Style, TcpInfoShow};
 use super::text::{NO_BREAK, ms};
 use crate::model::queue::{self, Step as Frames};
 use crate::model::{
-    Call, CheckedBy, Cite, Direction, Document, Errno, Event, Evidence, Fate, Heading, Located,
-    Place, Returned, Run, Side, Standing, TcpInfo, TcpState, What, websocket,
+    Call, CheckedBy, Cite, Direction, Document, Errno, Event, Evidence, Fate, Heading, Located, Place,
+    Returned, Run, Side, Standing, TcpInfo, TcpState, What, websocket,
 };
 use std::collections::{BTreeMap, VecDeque};
 
@@ -18,7 +18,7 @@ const HELD: usize = 64;
 
 /// One step of a run, ready to be laid out.
 #[derive(Clone, Debug)]
-pub struct Block {
+pub(super) struct Block {
     pub(super) at: crate::model::Time,
     pub(super) place: Place,
     pub(super) alarm: bool,
@@ -251,8 +251,8 @@ impl Blocks {
         };
         let arrow = self.style.glyphs().arrow;
         let label = match &event.what {
-            What::Called { call, .. } => call_label(call.name(), None),
-            What::Returned { call, result, .. } => call_label(call.name(), Some(value(result))),
+            What::Called { call, .. } => format!("{}() {}", call.name(), self.style.glyphs().ellipsis),
+            What::Returned { call, result, .. } => format!("{}() {}", call.name(), value(result)),
             _ => ladder::short(&told.head, arrow),
         };
         Block {
@@ -305,14 +305,6 @@ impl Blocks {
             }
             words
         })
-    }
-}
-
-/// A call in a few words: `connect()`, `recv() = 5`, `connect() ECONNREFUSED`.
-pub(super) fn call_label(name: &str, value: Option<String>) -> String {
-    match value {
-        None => format!("{name}() waits"),
-        Some(value) => format!("{name}() {value}"),
     }
 }
 

@@ -55,6 +55,57 @@ pub fn bytes(located: &Located, style: &Style) -> Vec<String> {
     view.lines
 }
 
+/// Up to 16 octets of a part of a frame.
+pub(super) struct Octets {
+    /// Which part: 0 the first.
+    pub(super) part: usize,
+    /// The part's name, and how many octets it has.
+    pub(super) name: &'static str,
+    pub(super) octets: usize,
+    /// Where the row stands in the frame.
+    pub(super) at: usize,
+    /// Hexadecimal and ASCII.
+    pub(super) text: String,
+}
+
+/// The octets of `located` in rows of 16, each of one header or of what no header claims.
+pub(super) fn rows(located: &Located) -> Vec<Octets> {
+    let len = located.bytes.len();
+    let mut parts: Vec<(&'static str, Range<usize>)> = Vec::new();
+    let mut next = 0;
+    let rest = |under: Option<Protocol>| match under {
+        Some(Protocol::Tcp | Protocol::Udp) => "data",
+        Some(_) => "the rest",
+        None => "octets",
+    };
+    let mut under = None;
+    for header in &located.headers {
+        let at = clip(&header.at, len);
+        if at.start > next {
+            parts.push((rest(under), next..at.start));
+        }
+        next = next.max(at.end);
+        under = Some(header.protocol);
+        let name = match header.protocol {
+            Protocol::Data => "data",
+            Protocol::Sll => "cooked",
+            protocol => title(protocol),
+        };
+        parts.push((name, at));
+    }
+    if next < len {
+        parts.push((rest(under), next..len));
+    }
+    let mut all = Vec::new();
+    for (part, (name, at)) in parts.into_iter().enumerate() {
+        let octets = at.len();
+        for (n, text) in dump_rows(&located.bytes[at.clone()], ROW).enumerate() {
+            all.push(Octets { part, name, octets, at: at.start + n * ROW, text });
+        }
+    }
+    all
+}
+
 /// Octets as lines of 16: offset, hexadecimal, ASCII.
 pub fn hexdump(octets: &[u8]) -> impl Iterator<Item = String> {
     dump_rows(octets, ROW).enumerate().map(|(n, row)| format!("{:04x}  {row}", n * ROW))

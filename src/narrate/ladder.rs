@@ -124,18 +124,25 @@ pub(super) fn short(head: &str, arrow: &str) -> String {
     if words.first().is_some_and(|word| word.starts_with('#')) && words.get(1).is_some_and(is_route) {
         words.remove(1);
     }
+    if words.first() == Some(&"X") {
+        // What dropped it says more than that it was dropped.
+        return words.join(" ").replacen(" dropped by the wire:", "", 1);
+    }
+    if words.get(1) == Some(&"WebSocket") && words.get(2).is_some_and(|name| *name != "is") {
+        words.remove(1);
+    }
     let Some(at) = words.iter().position(|word| *word == "TCP").filter(|at| *at <= 1) else {
         return words.join(" ");
     };
     let has_data = words.iter().any(|word| word.starts_with("len="));
+    // Every segment but the first acknowledges something: it is news where nothing else is.
     let wanted = |word: &str| match word.split('=').next() {
         Some("seq") => has_data || words.iter().any(|word| word.contains("SYN")),
-        Some("ack") => !has_data,
+        Some("ack" | "ACK" | "PSH,ACK") => !has_data,
         Some("win" | "mss") => false,
         _ => true,
     };
     let rest = words[at + 1..].iter().enumerate();
-    // Behind the octets' own text stands nothing that tells segments apart.
     let rest = rest.filter(|(n, word)| !(*n == 0 && is_route(word)) && wanted(word)).map(|(_, word)| *word);
     words[..at].iter().copied().chain(rest).collect::<Vec<_>>().join(" ")
 }

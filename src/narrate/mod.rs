@@ -36,6 +36,7 @@ mod text;
 mod timeline;
 pub mod tour;
 mod verdict;
+pub mod view;
 pub mod why;
 pub mod worksheet;
 

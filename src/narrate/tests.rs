@@ -5,6 +5,7 @@ mod fixture;
 mod observed;
 mod queues;
 mod tales;
+mod views;
 mod webs;
 
 use super::text::columns;

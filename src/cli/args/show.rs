@@ -1,6 +1,6 @@
 //! How a run is shown.
 
-use super::values::{BytesArg, ColorArg, ModelArg, TcpInfoArg};
+use super::values::{BytesArg, ColorArg, ModelArg, TcpInfoArg, ViewArg};
 use clap::Args;
 
 /// What the terminal can show.
@@ -30,16 +30,20 @@ pub(crate) struct ShowArgs {
     #[arg(long, short, help_heading = "Output")]
     pub(crate) verbose: bool,
     /// One JSON object a line instead of sentences (docs/json.md)
-    #[arg(long, help_heading = "Output", conflicts_with_all = ["quiet", "step"])]
+    #[arg(long, help_heading = "Output", conflicts_with_all = ["quiet", "step", "view"])]
     pub(crate) json: bool,
     /// Which layer model to show
     #[arg(long, value_enum, default_value = "both", value_name = "MODEL", help_heading = "Output")]
     pub(crate) model: ModelArg,
     #[command(flatten)]
     pub(crate) look: LookArgs,
-    /// Wait for a key after each step: space or Enter the next, a all the rest, q the end
+    /// One step at a time, at your pace. On a terminal: a ladder diagram with each step's octets, keys at its foot; else
+    /// a line of input is waited for
     #[arg(long, help_heading = "Output")]
     pub(crate) step: bool,
+    /// The run on the whole screen as it happens; `--step --view=never` steps line by line
+    #[arg(long, value_enum, value_name = "WHEN", num_args = 0..=1, require_equals = true, default_missing_value = "auto", help_heading = "Output")]
+    pub(crate) view: Option<ViewArg>,
     /// Say nothing (a server: only where it listens, and what it did)
     #[arg(long, short, help_heading = "Output")]
     pub(crate) quiet: bool,
@@ -60,6 +64,7 @@ impl ShowArgs {
             model: ModelArg::Both,
             look: LookArgs { color: ColorArg::Never, ascii: false },
             step: false,
+            view: None,
             quiet: true,
             width: None,
         }

@@ -80,6 +80,15 @@ pub(crate) enum BytesArg {
     All,
 }
 
+/// Whether a run takes the whole screen.
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum ViewArg {
+    /// Where there is a terminal
+    Auto,
+    /// Never: lines
+    Never,
+}
+
 /// When TCP_INFO is shown.
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum TcpInfoArg {

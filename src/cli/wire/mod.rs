@@ -67,9 +67,9 @@ fn shell(args: &ShellArgs) -> anyhow::Result<Answer> {
 }
 
 fn run(args: &RunArgs) -> anyhow::Result<Answer> {
-    if args.show.step {
+    if args.show.step || args.show.view.is_some() {
         return Err(
-            Usage("--step needs the keyboard, which is the client's here: leave it out".into()).into()
+            Usage("--step needs the keyboard, which is the client's here, as --view needs the screen: leave them out".into()).into()
         );
     }
     let asked = programs_of(args);

@@ -5,9 +5,9 @@ mod rules;
 
 pub use json::{case_json, listed_json, server_json, tally_json};
 
+use super::blocks::source_words;
 use super::style::{Ink, Style};
 use super::text::{count, preview, safe, span, wrap};
-use super::blocks::source_words;
 use crate::model::Side;
 use crate::model::conformance::{Came, Clause, Expected, Finding, Need, Passed, Traffic, Verdict};
 use crate::model::{Header, Meaning, Value};

@@ -2,11 +2,11 @@
 
 mod words;
 
+use super::blocks::source_words;
 use super::json::SCHEMA;
 use super::sentence::Narrator;
 use super::style::{Glyphs, Ink, Style};
 use super::text::{ms, wrap};
-use super::blocks::source_words;
 use crate::model::{
     Carried, Certainty, Chain, Claim, Event, EventId, Evidence, Exhibit, FrameName, Heading, Link, Notable,
     Packet, Place, Protocol, Repair, Seen, Time, Trait, What,

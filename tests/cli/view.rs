@@ -1,0 +1,143 @@
+//! The view on the whole screen, at a terminal of its own: keys go through, and the terminal is left as it was found.
+
+use crate::child::{Folder, LAYERLAB};
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+const GUARD: Duration = Duration::from_secs(60);
+/// How a program takes the whole screen, and gives it back.
+const TAKEN: &str = "\x1b[?1049h";
+const GIVEN_BACK: &str = "\x1b[?1049l";
+
+/// Runs a shell's command in a terminal of 80 x 24: waits for each word before it types what follows. Gives the status
+/// and all that was written.
+#[track_caller]
+fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
+    let folder = Folder::new();
+    // `stty` says before and after how the terminal is.
+    let command = format!(
+        "cd {} && stty rows 24 cols 80 && stty -a >before; {command}; status=$?; \
+         stty -a | diff - before && echo same modes; exit $status",
+        folder.path().display()
+    );
+    let mut child = Command::new("script")
+        .args(["-qec", &command, "/dev/null"])
+        .env("TERM", "xterm")
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("script, of util-linux");
+    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let (tell, seen) = channel();
+    std::thread::spawn(move || {
+        let mut some = [0; 4096];
+        while let Ok(n @ 1..) = screen.read(&mut some) {
+            let _ = tell.send(some[..n].to_vec());
+        }
+    });
+    let mut octets = Vec::new();
+    let mut terminal = vt100::Parser::new(24, 80, 0);
+    let until = Instant::now() + GUARD;
+    let mut words = dialogue.iter().peekable();
+    loop {
+        let now = terminal.screen().contents();
+        if let Some((_, typed)) = words.next_if(|(word, _)| now.contains(word)) {
+            keys.write_all(typed.as_bytes()).unwrap();
+            continue;
+        }
+        match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(some) => {
+                terminal.process(&some);
+                octets.extend(some);
+            }
+            // The screen ends with the terminal.
+            Err(RecvTimeoutError::Disconnected) if words.peek().is_none() => {
+                return (
+                    child.wait().unwrap().code().unwrap(),
+                    String::from_utf8_lossy(&octets).into_owned(),
+                );
+            }
+            Err(error) => {
+                let _ = child.kill();
+                panic!("{:?} is missing in\n{now}\n{error}", words.peek());
+            }
+        }
+    }
+}
+
+/// That the whole screen was taken once, given back, and the terminal's modes with it. What came after that.
+#[track_caller]
+fn ordinary_again(screen: &str) -> &str {
+    assert_eq!((screen.matches(TAKEN).count(), screen.matches(GIVEN_BACK).count()), (1, 1), "{screen}");
+    let after = screen.split_once(GIVEN_BACK).unwrap().1;
+    assert!(after.contains("\x1b[?25h"), "the cursor: {after}");
+    assert!(after.contains("same modes"), "{after}");
+    after
+}
+
+fn echo(more: &str) -> String {
+    format!("{LAYERLAB} tcp echo hello --net loopback {more}")
+}
+
+#[test]
+fn keys_go_through_and_q_leaves() {
+    let (status, screen) = type_at(
+        &echo("--step"),
+        &[("step 1 of", " "), ("step 2 of", "G"), ("the end", "?"), ("any key", " "), ("the end", "q")],
+    );
+    let after = ordinary_again(&screen);
+    assert_eq!(status, 0, "{after}");
+    assert!(after.contains("done after"), "{after}");
+    // Steps do not stay behind on the ordinary screen.
+    assert!(!after.contains("socket("), "{after}");
+}
+
+#[test]
+fn whoever_leaves_early_is_told_so() {
+    let (status, screen) = type_at(&echo("--count 50 --every 100ms --step"), &[("step 1 of", "q")]);
+    let after = ordinary_again(&screen);
+    assert_eq!(status, 0, "{after}");
+    assert!(after.contains("stopped at your key"), "{after}");
+}
+
+#[test]
+fn ctrl_c_is_sigint() {
+    let (status, screen) = type_at(&echo("--count 50 --every 100ms --view"), &[("step ", "\x03")]);
+    let after = ordinary_again(&screen);
+    assert_eq!(status, 1, "{after}");
+    assert!(after.contains("interrupted by SIGINT"), "{after}");
+}
+
+#[test]
+fn signals_give_the_terminal_back() {
+    for (signal, run, file) in [("TERM", 1, 143), ("HUP", 129, 129)] {
+        let timeout = format!("timeout --foreground --preserve-status -s {signal} 1.5");
+        let long = echo("--count 80 --every 100ms --step");
+        let (status, screen) = type_at(&format!("{timeout} {long}"), &[("step 1 of", "")]);
+        let after = ordinary_again(&screen);
+        assert_eq!(status, run, "{signal}: {after}");
+        let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/captures/tcp_echo.pcapng");
+        let dissect = format!("{timeout} {LAYERLAB} dissect {capture} --step");
+        let (status, screen) = type_at(&dissect, &[("step 1 of", "")]);
+        let after = ordinary_again(&screen);
+        assert_eq!(status, file, "{signal}: {after}");
+    }
+}
+
+#[test]
+fn without_the_view_or_a_terminal_that_takes_it_lines_are_stepped() {
+    for how in ["--step --view=never", "--step"] {
+        let dumb = if how == "--step" { "TERM=dumb " } else { "" };
+        let (status, screen) = type_at(
+            &format!("{dumb}{}", echo(how)),
+            &[("space: next step", " "), ("space: next step", "a"), ("done after", "")],
+        );
+        assert_eq!(status, 0, "{screen}");
+        assert!(!screen.contains(TAKEN) && screen.contains("same modes"), "{screen}");
+    }
+}
