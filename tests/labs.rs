@@ -174,6 +174,27 @@ fn a_student_has_parameters_of_their_own() {
     assert_ne!(one["seed"], of("grace")["seed"]);
 }
 
+/// A question is about what this student's run sends, and a number may be typed as people type it.
+#[test]
+fn a_student_is_asked_about_their_own_word() {
+    let mut words = BTreeSet::new();
+    for id in ["a", "b", "c", "d", "e", "f"] {
+        let asked = |typed_in: &str| typed(&["lab", "run", "2", "--quiz", "--student", id], typed_in);
+        let (_, out, _) = asked("");
+        let word =
+            out.split("PREDICT  \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap().to_owned();
+        if !words.insert(word.clone()) {
+            continue;
+        }
+        let (code, out, err) =
+            asked(&format!("{} octets\nperhaps\nabout {}\n", 66 + word.len(), 42 + word.len()));
+        assert_eq!(code, 0, "{err}{out}");
+        assert!(out.contains(&format!("$ layerlab tcp echo {word}\n")), "{out}");
+        assert!(out.matches(", as you said.").count() == 2 && out.contains("write a number"), "{out}");
+    }
+    assert!(words.len() > 1, "{words:?}");
+}
+
 /// Answers are worked out again from the captures beside them, and not believed.
 #[test]
 fn answers_are_worked_out_again() {

@@ -77,7 +77,7 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
         Answer::Expression { expression, within, unit } => {
             let found = facts::find(expression, record, lets);
             let right = predicted.map(|predicted| agrees(predicted, &found.value, *within, unit));
-            (found.value.shown(), right, found.frames)
+            (in_unit(found.value.shown(), unit), right, found.frames)
         }
         Answer::Choices(choices) => {
             let found = choices.iter().map(|(words, fact)| (words, facts::find(fact, record, lets)));
@@ -126,6 +126,11 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
         often: None,
         frames: Vec::new(),
     }
+}
+
+/// A time is shown with its unit; what else is counted stands in the question.
+fn in_unit(shown: String, unit: &str) -> String {
+    if TIMES.iter().any(|(name, _)| *name == unit) { format!("{shown} {unit}") } else { shown }
 }
 
 /// Whether a prediction agrees with what was observed: a number within this part of it, else the same text.
