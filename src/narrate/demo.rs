@@ -170,6 +170,10 @@ pub struct Naive<'a> {
     pub of: usize,
     /// What was sent.
     pub sent: &'a [&'a str],
+    /// What the reader of bare lengths gets from the stream as it was sent, octet by octet.
+    pub by_ones: &'a [Vec<u8>],
+    /// And from all of it at once.
+    pub at_once: &'a [Vec<u8>],
     /// The stream with bare lengths, as it came.
     pub bare: &'a [u8],
     /// What its reader took for messages.
@@ -191,7 +195,8 @@ pub fn naive(told: &Naive<'_>, width: usize) -> String {
     let hex = |octets: &[u8]| octets.iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().join(" ");
     let quoted = |all: &mut dyn Iterator<Item = String>| all.collect::<Vec<_>>().join(", ");
     let sent = quoted(&mut told.sent.iter().map(|text| format!("{text:?}")));
-    let believed = quoted(&mut told.believed.iter().map(|m| format!("\"{}\"", m.escape_ascii())));
+    let listed = |all: &[Vec<u8>]| quoted(&mut all.iter().map(|m| format!("\"{}\"", m.escape_ascii())));
+    let believed = listed(told.believed);
     let mut out = format!(
         "{} of {}  One wrong bit in a length\n{}\n\n",
         told.n,
@@ -204,6 +209,12 @@ pub fn naive(told: &Naive<'_>, width: usize) -> String {
         )
         .join("\n")
     );
+    out += &labelled(
+        "sent",
+        &format!("each behind its length. Read octet by octet: {}", listed(told.by_ones)),
+        width,
+    );
+    out += &labelled("", &format!("All at once: {}", listed(told.at_once)), width);
     out += &labelled("lengths", &hex(told.bare), width);
     let waits = match told.waiting {
         0 => String::new(),

@@ -15,6 +15,10 @@ pub(super) fn play(n: usize, of: usize, width: usize) -> String {
         naive::encode(&mut bare, message.as_bytes());
         framing::encode(&mut frames, 0x7f, |out| out.extend_from_slice(message.as_bytes()));
     }
+    // Not broken yet: the messages must not depend on how the octets come.
+    let mut fed = naive::Decoder::default();
+    let by_ones = bare.chunks(1).flat_map(|octet| fed.feed(octet)).collect::<Vec<_>>();
+    let at_once = naive::Decoder::default().feed(&bare);
     bare[1] ^= BIT;
     frames[7] ^= BIT;
     let mut decoder = naive::Decoder::default();
@@ -39,6 +43,8 @@ pub(super) fn play(n: usize, of: usize, width: usize) -> String {
             n,
             of,
             sent: &MESSAGES,
+            by_ones: &by_ones,
+            at_once: &at_once,
             bare: &bare,
             believed: &believed,
             waiting: decoder.waiting(),
