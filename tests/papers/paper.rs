@@ -160,8 +160,8 @@ fn block(paper: &str, info: &str, lines: &[(usize, &str)], begins: &Begins) -> O
         let typed = match info {
             "console" => text.strip_prefix("$ "),
             "sh" => Some(*text).filter(|text| !text.trim().is_empty()),
-            // A lab, or a part of one.
-            "markdown" => continue,
+            // A lab, or a part of one; a whole screen.
+            "markdown" | "text screen" => continue,
             _ => {
                 assert!(
                     !begins.is_typed(text),
