@@ -194,7 +194,16 @@ impl Blocks {
             }
             _ => Joint::Other,
         };
-        self.joiner.join(event.id.0, event.cause.map(|cause| cause.0), joint, block)
+        self.join(event.id.0, event.cause.map(|cause| cause.0), joint, block)
+    }
+
+    /// A block that was made elsewhere, joined to its neighbours.
+    pub(super) fn join(&mut self, id: u64, cause: Option<u64>, joint: Joint, block: Block) -> Vec<Block> {
+        self.joiner.join(id, cause, joint, block)
+    }
+
+    pub(super) fn ellipsis(&self) -> &'static str {
+        self.style.glyphs().ellipsis
     }
 
     /// What is still held back.

@@ -49,6 +49,12 @@ pub fn event(at_ns: Option<u64>, sentence: &str) -> String {
     }
 }
 
+/// Events that are not told here.
+#[must_use]
+pub fn left_out(events: usize) -> String {
+    lines("     ... ", &format!("{events} more, left out here: --all tells them, --step shows each"))
+}
+
 /// A question, with its choices where it has any.
 #[must_use]
 pub fn question(ask: &str, choices: &[&str]) -> String {

@@ -1,6 +1,6 @@
 //! The view on the whole screen, at a terminal of its own: keys go through, and the terminal is left as it was found.
 
-use crate::child::{Folder, LAYERLAB};
+use crate::child::{Folder, LAYERLAB, run};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -115,17 +115,17 @@ fn ctrl_c_is_sigint() {
 
 #[test]
 fn signals_give_the_terminal_back() {
-    for (signal, run, file) in [("TERM", 1, 143), ("HUP", 129, 129)] {
+    for (signal, of_run, of_file) in [("TERM", 1, 143), ("HUP", 129, 129)] {
         let timeout = format!("timeout --foreground --preserve-status -s {signal} 1.5");
         let long = echo("--count 80 --every 100ms --step");
         let (status, screen) = type_at(&format!("{timeout} {long}"), &[("step 1 of", "")]);
         let after = ordinary_again(&screen);
-        assert_eq!(status, run, "{signal}: {after}");
+        assert_eq!(status, of_run, "{signal}: {after}");
         let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/captures/tcp_echo.pcapng");
         let dissect = format!("{timeout} {LAYERLAB} dissect {capture} --step");
         let (status, screen) = type_at(&dissect, &[("step 1 of", "")]);
         let after = ordinary_again(&screen);
-        assert_eq!(status, file, "{signal}: {after}");
+        assert_eq!(status, of_file, "{signal}: {after}");
     }
 }
 
@@ -140,4 +140,52 @@ fn without_the_view_or_a_terminal_that_takes_it_lines_are_stepped() {
         assert_eq!(status, 0, "{screen}");
         assert!(!screen.contains(TAKEN) && screen.contains("same modes"), "{screen}");
     }
+}
+
+#[test]
+fn each_run_of_a_lab_is_shown_and_left_for_the_next() {
+    let (status, screen) = type_at(
+        &format!("{LAYERLAB} lab run 4 --recorded --step --ascii"),
+        &[
+            ("layerlab tcp echo hello ", "G"),
+            ("the end", "q"),
+            ("tcp echo hello --closed-port ", "G"),
+            ("the end", "q"),
+            ("facts hold", ""),
+        ],
+    );
+    assert_eq!(status, 0, "{screen}");
+    assert_eq!((screen.matches(TAKEN).count(), screen.matches(GIVEN_BACK).count()), (2, 2), "{screen}");
+    assert!(screen.contains("same modes"), "{screen}");
+}
+
+#[test]
+fn a_signal_ends_a_lab_in_its_view() {
+    let run = format!("timeout --foreground --preserve-status 4 {LAYERLAB} lab run 4 --recorded --step");
+    let (status, screen) = type_at(&run, &[("step 1 of", "")]);
+    ordinary_again(&screen);
+    assert_eq!(status, 143, "{screen}");
+}
+
+#[test]
+fn a_long_run_of_a_lab_is_told_in_part() {
+    let lab = "# Many\n\n```lab\nnumber: 99\nmodule: T. Tried\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\n\
+               ```run\nlayerlab udp echo --count 60 --net loopback\n```\n\n```check\n# It is sent.\n\
+               sent: count(call == \"sendto\") > 0\n```\n\n## Sources\n\n- RFC 768\n";
+    let folder = Folder::new();
+    let file = folder.file("many.md");
+    std::fs::write(&file, lab).unwrap();
+    let told = |more: &str| run(&format!("lab run {file} {more}")).out(0).to_owned();
+    let (some, all) = (told(""), told("--all"));
+    let events = |told: &str| told.lines().filter(|line| line.contains(" sendto(")).count();
+    assert_eq!(events(&all), 120, "{all}");
+    assert!(!all.contains("left out here"), "{all}");
+    assert!(events(&some) < 40 && some.contains("more, left out here: --all tells them"), "{some}");
+}
+
+#[test]
+fn without_a_terminal_a_labs_events_are_stepped_by_lines_of_input() {
+    let stepped = run("lab run 4 --recorded --step");
+    assert!(stepped.err.contains("no more waiting"), "{}", stepped.err);
+    assert!(stepped.out(0).contains("facts hold"), "{}", stepped.out);
 }

@@ -1,5 +1,6 @@
 //! What was typed behind `layerlab lab`.
 
+use crate::cli::args::LookArgs;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -77,6 +78,14 @@ pub(crate) struct RunLabArgs {
     /// Show every check with what was expected and seen, and ask nothing
     #[arg(long, conflicts_with = "quiz")]
     pub(crate) teacher: bool,
+    /// Each run one step at a time: on the whole screen of a terminal, else a line of input for each (docs/view.md)
+    #[arg(long)]
+    pub(crate) step: bool,
+    /// Every event of a long run, not only the first, the last and those of lost frames
+    #[arg(long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) look: LookArgs,
     /// Keep predictions and checks here, as JSON
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) answers: Option<PathBuf>,

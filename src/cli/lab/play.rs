@@ -3,20 +3,29 @@
 use super::args::RunLabArgs;
 use super::source::Source;
 use super::{cannot, check, open, open_for, runner, show};
+use crate::cli::args::ModelArg;
 use crate::cli::exit::{Answer, Usage};
+use crate::cli::view::{self, Screen};
+use crate::cli::{keys, plan};
 use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::{Lab, Part, Record, answers};
+use crate::model::Flow;
 use crate::narrate::quiz;
 use anyhow::Context;
+use serde_json::Value;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
+/// Events of a run that are told at most, without `--all`: of them the last, and those of frames that were lost.
+const SHOWN: usize = 40;
+const AT_END: usize = 8;
+const LOST: usize = 6;
 /// How often a prediction that is no answer may be put right.
 const TRIES: usize = 5;
 
@@ -189,7 +198,7 @@ fn step(
                 None => Source::Run,
             };
             let record = source.record(session, run, nth, runner)?;
-            tell(out, &record)?;
+            tell(out, &record, &format!("layerlab {}", shell(&words)), args)?;
             session.ran(run, record);
         }
         _ => out.write_all(show::seen(part).as_bytes())?,
@@ -225,18 +234,48 @@ fn shell(words: &[String]) -> String {
 }
 
 /// What happened, a line an event: what a call gave, and what crossed the wire.
-fn tell(out: &mut dyn Write, record: &Record) -> anyhow::Result<()> {
-    for line in &record.lines {
-        let dropped = line["fate"] == "dropped";
-        let shown = match line["what"].as_str() {
-            Some("called") => false,
-            Some("fate") => dropped,
-            _ => true,
-        };
-        if let Some(sentence) = line["sentence"].as_str().or(line["text"].as_str()).filter(|_| shown) {
-            let at = line["at_ns"].as_u64();
-            out.write_all(quiz::event(at, sentence).as_bytes())?;
+fn tell(out: &mut dyn Write, record: &Record, title: &str, args: &RunLabArgs) -> anyhow::Result<()> {
+    let mut wait = None;
+    if args.step && view::is_possible() {
+        let style = plan::plain_style(args.look, ModelArg::Both, false);
+        Screen::show(title, style, record.lines.iter().map(|line| &**line))
+            .context("the terminal does not take the whole screen")?;
+    } else if args.step {
+        wait = Some(keys::step());
+    }
+    let shown: Vec<_> = record.lines.iter().filter(|line| is_told(line)).collect();
+    let many = shown.len() > SHOWN && !args.all && wait.is_none();
+    let begin = shown.len().min(SHOWN - AT_END - LOST);
+    let (mut lost, mut left_out) = (0, 0);
+    for (nth, line) in shown.iter().enumerate() {
+        let is_lost = line["fate"] == "dropped" && lost < LOST;
+        if many && nth >= begin && nth + AT_END < shown.len() && !is_lost {
+            left_out += 1;
+            continue;
+        }
+        lost += usize::from(is_lost && nth >= begin);
+        if left_out > 0 {
+            out.write_all(quiz::left_out(mem::take(&mut left_out)).as_bytes())?;
+        }
+        let sentence = line["sentence"].as_str().or(line["text"].as_str()).unwrap_or_default();
+        out.write_all(quiz::event(line["at_ns"].as_u64(), sentence).as_bytes())?;
+        if let Some(step) = &mut wait {
+            out.flush()?;
+            // Whoever has seen enough goes on with the lab.
+            if step()? == Flow::Stop {
+                break;
+            }
         }
     }
     Ok(())
+}
+
+/// Whether a line says something that another does not say too.
+fn is_told(line: &Value) -> bool {
+    let shown = match line["what"].as_str() {
+        Some("called") => false,
+        Some("fate") => line["fate"] == "dropped",
+        _ => true,
+    };
+    shown && (line["sentence"].is_string() || line["text"].is_string())
 }

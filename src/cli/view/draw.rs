@@ -18,16 +18,18 @@ pub(super) fn draw(view: &mut View, color: bool, cells: &mut Buffer) {
     }
 }
 
-/// The inks of `narrate::Ink::paint`. The step that is looked at stands out, and needs no dim parts.
+/// The inks of `narrate::Ink::paint`; the step that is looked at stands out as a whole.
 fn look(ink: Ink, current: bool) -> Style {
-    let style = match ink {
-        Ink::Plain => Style::default(),
-        Ink::Client => Style::default().fg(Color::Cyan),
-        Ink::Server => Style::default().fg(Color::Magenta),
-        Ink::Alarm => Style::default().fg(Color::Red).add_modifier(Modifier::BOLD),
-        Ink::Dim if current => Style::default(),
-        Ink::Dim => Style::default().add_modifier(Modifier::DIM),
-        Ink::Bold => Style::default().add_modifier(Modifier::BOLD),
-    };
-    if current { style.add_modifier(Modifier::REVERSED | Modifier::BOLD) } else { style }
+    let style = Style::default();
+    if current {
+        return style.add_modifier(Modifier::REVERSED | Modifier::BOLD);
+    }
+    match ink {
+        Ink::Plain => style,
+        Ink::Client => style.fg(Color::Cyan),
+        Ink::Server => style.fg(Color::Magenta),
+        Ink::Alarm => style.fg(Color::Red).add_modifier(Modifier::BOLD),
+        Ink::Dim => style.add_modifier(Modifier::DIM),
+        Ink::Bold => style.add_modifier(Modifier::BOLD),
+    }
 }

@@ -9,10 +9,12 @@ mod terminal;
 
 use super::args::{ShowArgs, ViewArg};
 use crate::host::signal;
-use crate::model::{Event, Flow, Outcome, Run, Sink};
+use crate::model::{Event, Flow, Located, Outcome, Run, Sink};
 use crate::narrate::Style;
 use crate::narrate::view::{Key, View};
+use crate::stack;
 use keys::Press;
+use serde_json::Value;
 use std::io::{self, IsTerminal, Write};
 use std::time::{Duration, Instant};
 use terminal::Terminal;
@@ -79,6 +81,24 @@ impl Screen {
         }
     }
 
+    /// Shows a run that was told as JSON lines, until the person leaves.
+    ///
+    /// # Errors
+    /// When the terminal does not take it.
+    pub(crate) fn show<'l>(
+        title: &str,
+        style: Style,
+        lines: impl Iterator<Item = &'l Value>,
+    ) -> io::Result<()> {
+        let mut screen = Screen::new(title, style, false, Ends::Process);
+        for line in lines {
+            screen.view.told(line, located(line));
+        }
+        screen.view.end();
+        // What printed no events has nothing to step through.
+        if screen.view.is_empty() { Ok(()) } else { screen.stay() }
+    }
+
     fn open(&mut self) -> io::Result<&mut Terminal> {
         let opened = match self.terminal.take() {
             Some(terminal) => terminal,
@@ -143,6 +163,15 @@ impl Screen {
         }
         Ok(())
     }
+}
+
+/// The octets of a line, and the headers of a frame.
+fn located(line: &Value) -> Option<Located> {
+    let hex = line["bytes"].as_str()?;
+    let octet = |at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..hex.len()).step_by(2).map_while(octet).collect();
+    let headers = if line["what"] == "frame" { stack::headers(&bytes) } else { Vec::new() };
+    Some(Located { bytes: bytes.into(), headers })
 }
 
 impl Sink for Screen {

@@ -8,7 +8,9 @@ use crate::narrate::view::View;
 use crossterm::cursor::{Hide, Show};
 use crossterm::event::{Event, KeyEventKind, poll, read};
 use crossterm::execute;
-use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
+use crossterm::terminal::{
+    Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
+};
 use ratatui::backend::CrosstermBackend;
 use std::io::{self, BufWriter, Stdout};
 use std::panic;
@@ -35,7 +37,8 @@ impl Terminal {
         WATCHED.call_once(|| watching = watch(ends));
         watching?;
         OPEN.store(true, SeqCst);
-        let taken = enable_raw_mode().and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Hide));
+        let taken = enable_raw_mode()
+            .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, Clear(ClearType::All), Hide));
         let backend = CrosstermBackend::new(BufWriter::new(io::stdout()));
         match taken.and_then(|()| ratatui::Terminal::new(backend)) {
             Ok(inner) => Ok(Terminal { inner }),
@@ -84,9 +87,26 @@ impl Drop for Terminal {
 fn give_back() {
     if OPEN.swap(false, SeqCst) {
         // A terminal that has gone meanwhile needs nothing.
-        let _ = execute!(io::stdout(), LeaveAlternateScreen, Show);
+        let _ = execute!(output(), LeaveAlternateScreen, Show);
         let _ = disable_raw_mode();
     }
+}
+
+/// Standard output, whoever holds its lock.
+#[cfg(unix)]
+fn output() -> impl io::Write {
+    use std::os::fd::AsFd;
+    let own = io::stdout().as_fd().try_clone_to_owned();
+    let out: Box<dyn io::Write> = match own {
+        Ok(fd) => Box::new(std::fs::File::from(fd)),
+        Err(_) => Box::new(io::stdout()),
+    };
+    out
+}
+
+#[cfg(not(unix))]
+fn output() -> impl io::Write {
+    io::stdout()
 }
 
 /// Sees to it that a panic, in any thread, and a signal that ends the process give the terminal back first.

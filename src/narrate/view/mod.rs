@@ -8,12 +8,13 @@
 
 mod ladder;
 mod panel;
+mod recorded;
 
 use super::blocks::{Block, Blocks};
 use super::heading;
 use super::style::{Ink, Models, Style};
 use super::text::{columns, ms, pad, safe, wrap};
-use crate::model::{Event, Outcome, Run};
+use crate::model::{Event, Located, Outcome, Run};
 use std::time::Duration;
 
 /// Columns and rows that the view needs.
@@ -173,10 +174,26 @@ impl View {
 
     /// The run is over; what is said below it on an ordinary screen.
     pub fn finish(&mut self, outcome: &Outcome, stopped: bool) -> String {
+        self.end();
+        heading::outcome(outcome, stopped, &self.style)
+    }
+
+    /// A line of a run that was told as JSON, with its octets.
+    pub fn told(&mut self, line: &serde_json::Value, bytes: Option<Located>) {
+        let blocks = self.blocks.told(line, bytes);
+        self.extend(blocks);
+    }
+
+    /// Whether there is nothing to look at.
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
+    /// Such a run is over.
+    pub fn end(&mut self) {
         let blocks = self.blocks.finish();
         self.extend(blocks);
         self.over = true;
-        heading::outcome(outcome, stopped, &self.style)
     }
 
     fn extend(&mut self, blocks: Vec<Block>) {
