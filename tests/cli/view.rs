@@ -88,7 +88,7 @@ fn echo(more: &str) -> String {
 fn keys_go_through_and_q_leaves() {
     let (status, screen) = type_at(
         &echo("--step"),
-        &[("step 1 of", " "), ("step 2 of", "G"), ("the end", "?"), ("any key", " "), ("the end", "q")],
+        &[("step 1 of", " "), ("step 2 of", "G"), ("the end", "?"), ("any key", "q"), ("the end", "q")],
     );
     let after = ordinary_again(&screen);
     assert_eq!(status, 0, "{after}");

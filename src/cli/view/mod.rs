@@ -132,7 +132,7 @@ impl Screen {
             match pressed {
                 Press::Key(key) => self.view.press(key),
                 Press::Redraw => self.open()?.clear()?,
-                Press::Leave => self.left = true,
+                Press::Leave => self.left = !self.view.close_help(),
                 // What a terminal sends on Ctrl-C when it is not told to hand the key over.
                 Press::Interrupt => {
                     self.left = true;

@@ -2,9 +2,10 @@
 
 use super::super::text::columns;
 use super::super::view::{Key, USES, View};
-use super::super::{Models, Style};
+use super::super::{Json, Models, Style, TcpInfoShow};
 use super::fixture::{self, Tale};
 use super::{arbitrary, tales, webs};
+use crate::model::{Flow, Sink};
 use proptest::prelude::*;
 
 const KEYS: [Key; 13] = [
@@ -112,6 +113,30 @@ fn a_run_that_goes_on_by_itself_ends_at_its_last_step() {
         assert!(steps < 200);
     }
     assert!(screen(&mut view).contains(&format!("step {steps} of {steps} ")));
+}
+
+#[test]
+fn a_run_told_as_json_lines_has_the_same_steps() {
+    for tale in [tales::echo(), tales::refused(), tales::closed_port(), tales::lossy(), webs::conversation()]
+    {
+        let style = Style { ascii: true, tcp_info: TcpInfoShow::Off, ..Style::default() };
+        let mut json = Json::new(Vec::new());
+        let mut told = View::new("layerlab tcp echo hello --delay 5ms", style.clone(), false);
+        json.begin(&fixture::run()).unwrap();
+        tale.events.iter().for_each(|event| assert_eq!(json.event(event).unwrap(), Flow::Continue));
+        for line in String::from_utf8(json.into_inner()).unwrap().lines() {
+            told.told(&serde_json::from_str(line).unwrap(), None);
+        }
+        told.end();
+        let mut seen = over(&tale, style);
+        for _ in &tale.events {
+            // Octets are left out of both; where a source stands in a sentence may differ.
+            let lanes = |view: &mut View| screen(view).lines().take(12).collect::<Vec<_>>().join("\n");
+            assert_eq!(lanes(&mut told), lanes(&mut seen));
+            told.press(Key::Next);
+            seen.press(Key::Next);
+        }
+    }
 }
 
 #[test]

@@ -111,8 +111,6 @@ pub struct View {
     style: Style,
     blocks: Blocks,
     title: String,
-    /// Said at the bottom once the run is over.
-    after: &'static str,
     steps: Vec<Block>,
     octets: usize,
     left_out: u64,
@@ -135,7 +133,6 @@ impl View {
         View {
             blocks: Blocks::new(style.clone()),
             title: safe(title, style.ascii),
-            after: "q leave",
             style,
             steps: Vec::new(),
             octets: 0,
@@ -150,11 +147,6 @@ impl View {
             help: false,
             over: false,
         }
-    }
-
-    /// More comes when this view is left.
-    pub fn more_follows(&mut self) {
-        self.after = "q go on";
     }
 
     /// The run begins; what is said above it on an ordinary screen.
@@ -227,10 +219,14 @@ impl View {
         Some(PACE + gap.min(WAIT_MAX))
     }
 
+    /// Goes back to the run; whether it was not there.
+    pub fn close_help(&mut self) -> bool {
+        std::mem::take(&mut self.help)
+    }
+
     /// A key was pressed.
     pub fn press(&mut self, key: Key) {
-        if self.help {
-            self.help = false;
+        if self.close_help() {
             return;
         }
         let last = self.steps.len().saturating_sub(1);
@@ -367,7 +363,7 @@ impl View {
         };
         let more = ["up back", "a run on", "b bits", "t text", "l layers", "? help"];
         let more = more.iter().filter(|word| !(self.auto && !at_end && **word == "a run on"));
-        let text: Vec<&str> = std::iter::once(first).chain([self.after]).chain(more.copied()).collect();
+        let text: Vec<&str> = std::iter::once(first).chain(["q leave"]).chain(more.copied()).collect();
         Line::of(clip(&text.join("   "), width, self.style.glyphs().ellipsis), Ink::Dim)
     }
 }
