@@ -88,7 +88,9 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
     let at = |text: &str| out.find(text).unwrap_or_else(|| panic!("no {text:?} in {out}"));
     let run = at("$ layerlab tcp echo hello");
     // The question, what was no answer, and only then the run; the result beside the prediction after it.
-    assert!(at("PREDICT  How many frames") < run && at("write one of: x, x+1") < run);
+    assert!(
+        at("PREDICT  How many frames") < run && at("write one of these, or its number: 1 x; 2 x+1") < run
+    );
     assert!(run < at("RESULT   5, not 3.") && at("RESULT   5, not 3.") < at("Many say 3: the handshake"));
     assert!(at("RESULT   x+1, as you said.") < at("## Why"));
     assert!(!out[..run].contains("ARP") && !out[..run].contains("order:"), "{}", &out[..run]);

@@ -6,7 +6,7 @@ use super::exit::{Answer, Cannot, Usage};
 use super::run::note;
 use super::{keys, lab as labs, plan};
 use crate::host::entropy;
-use crate::lab::check::{Checked, Verdict};
+use crate::lab::check::Verdict;
 use crate::lab::expression::{Expression, parse};
 use crate::lab::facts::find;
 use crate::lab::parse::{Predict, Run, What};
@@ -188,7 +188,7 @@ impl<'a> Question<'a> {
                 for part in behind.take_while(|part| !matches!(part.what, What::Run(_))) {
                     if let What::Check(statements) = &part.what {
                         let wrong = session.check(statements).iter().filter(|c| c.verdict == Verdict::Fails);
-                        failed.extend(wrong.map(not_so));
+                        failed.extend(wrong.map(labs::told));
                     }
                 }
                 let answered = session.reveal().into_iter().find(|answered| answered.id == predict.id);
@@ -207,12 +207,6 @@ impl<'a> Question<'a> {
         let says = if failed.is_empty() { filled(session, self.act.says)? } else { String::new() };
         Ok(tour::lines(&lines) + &tour::answer(&observed, &says) + &failed)
     }
-}
-
-/// A fact that does not hold in this run.
-fn not_so(checked: &Checked) -> String {
-    let Checked { id, words, expected, seen, frames, .. } = checked;
-    quiz::fact(quiz::Verdict::Fails, id, words, expected, seen, frames)
 }
 
 /// An event as it is shown.

@@ -14,7 +14,7 @@ use std::thread::{Builder, JoinHandle, ThreadId};
 use std::time::{Duration, Instant};
 
 /// How long [`Namespace::call`] waits, and building a namespace may take.
-pub const LIMIT: Duration = Duration::from_secs(5);
+pub const LIMIT: Duration = Duration::from_secs(20);
 
 /// What the namespace's thread is doing, for the error when it takes too long.
 #[derive(Clone)]

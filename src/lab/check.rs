@@ -1,6 +1,7 @@
 //! Facts held against a run: what was expected, what was seen, and in which frames.
 
 use super::facts::{self, Lets};
+use super::filter::present;
 use super::parse::Statement;
 use super::record::Record;
 use std::collections::BTreeSet;
@@ -18,6 +19,8 @@ pub struct Checked {
     pub seen: String,
     /// The frames that it rests on.
     pub frames: Vec<u64>,
+    /// Of a fact that fails: names in its filters that no event of the run has. It may be a slip.
+    pub absent: Vec<String>,
     /// What came of it.
     pub verdict: Verdict,
 }
@@ -31,6 +34,25 @@ pub enum Verdict {
     Fails,
     /// It is about system calls, and a capture has none.
     NotInCapture,
+}
+
+/// The names in a fact's filters, and in those of the block's lets that it rests on, that no line of the run has.
+fn absent(fact: &Statement, block: &[Statement], record: &Record, lets: &Lets) -> Vec<String> {
+    let (mut absent, mut used) = (BTreeSet::new(), BTreeSet::new());
+    let mut waiting = vec![&fact.expression];
+    while let Some(expression) = waiting.pop() {
+        facts::names(expression, false, &mut |name, in_filter| {
+            let first = name.split('.').next().unwrap_or(name);
+            if lets.contains_key(first) {
+                let made_here = block.iter().find(|statement| statement.is_let && statement.name == first);
+                waiting
+                    .extend(made_here.filter(|_| used.insert(first.to_owned())).map(|made| &made.expression));
+            } else if in_filter && !record.lines.iter().any(|line| present(line, name)) {
+                absent.insert(name.to_owned());
+            }
+        });
+    }
+    absent.into_iter().collect()
 }
 
 /// Checks what a block says, in its order; its lets are known from here on.
@@ -62,8 +84,37 @@ pub fn check(
             expected: statement.text.clone(),
             seen: facts::seen(&statement.expression, record, lets).join("; "),
             frames: found.frames.into_iter().collect(),
+            absent: if verdict == Verdict::Fails {
+                absent(statement, statements, record, lets)
+            } else {
+                Vec::new()
+            },
             verdict,
         });
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse::{Lab, What};
+    use super::super::shelf;
+    use super::*;
+
+    #[test]
+    fn of_a_fact_that_fails_names_are_told_that_nothing_has() {
+        let (file, text) = shelf::LABS.iter().find(|(file, _)| file.contains("/04-")).unwrap();
+        let slip =
+            text.replace("let syn = first(tcp.flags == 0x0002)", "let syn = first(tcp.flagz == 0x0002)");
+        let record =
+            Record::read(r#"{"kind":"event","what":"frame","tcp.flags":"0x0002","tcp.len":0}"#, Some(0));
+        let lab = Lab::parse(file, &slip).unwrap();
+        let statements = lab.parts.iter().find_map(|part| match &part.what {
+            What::Check(statements) => Some(statements),
+            _ => None,
+        });
+        let checked = check(statements.unwrap(), &record, &mut Lets::new(), &mut BTreeSet::new());
+        let flags = checked.iter().find(|checked| checked.id == "flags").unwrap();
+        assert_eq!((flags.verdict, &flags.absent[..]), (Verdict::Fails, &["tcp.flagz".to_owned()][..]));
+    }
 }

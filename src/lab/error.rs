@@ -56,6 +56,14 @@ pub enum Problem {
     /// A block without anything in it.
     #[error("this {0} block is empty: write something in it, or take it away")]
     Empty(&'static str),
+    /// A block whose name is nearly one that means something.
+    #[error("```{found} means nothing: write ```{kind}, or another word for a block that is for people")]
+    Kind {
+        /// What stands there.
+        found: String,
+        /// What is probably meant.
+        kind: &'static str,
+    },
     /// A command that is not layerlab's own.
     #[error("a lab runs layerlab's own commands alone: begin the line with `layerlab `")]
     Command,

@@ -34,8 +34,13 @@ pub enum NoAnswer {
     #[error("write a number, such as 3")]
     Number,
     /// A choice.
-    #[error("write one of: {}", .0.join(", "))]
+    #[error("write one of these, or its number: {}", numbered(.0))]
     Choice(Vec<String>),
+}
+
+fn numbered(choices: &[String]) -> String {
+    let numbered: Vec<String> = (1..).zip(choices).map(|(nth, words)| format!("{nth} {words}")).collect();
+    numbered.join("; ")
 }
 
 /// What was typed, as the answer that it is.

@@ -472,7 +472,7 @@ impl Traced {
     pub fn recv_from_unless(
         &self,
         size: usize,
-        give_up: impl Fn() -> bool,
+        mut give_up: impl FnMut() -> bool,
     ) -> Result<Option<(Bytes, SocketAddr)>, CallError> {
         let call = Call::RecvFrom { size };
         let began = self.program.enter(Some(self.fd), &call);

@@ -71,9 +71,24 @@ pub fn observe(ask: &str) -> String {
     format!("\n{}{}", lines("OBSERVE", ask), lines("", "What did you see? (Enter alone: nothing.)"))
 }
 
+/// What there is to say of a fact that fails.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// As it is written.
+    pub expected: &'a str,
+    /// What was seen.
+    pub seen: &'a str,
+    /// The frames that it rests on.
+    pub frames: &'a [u64],
+    /// Names in it that no event has.
+    pub absent: &'a [String],
+}
+
 /// A fact that was checked.
 #[must_use]
-pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str, frames: &[u64]) -> String {
+pub fn fact(verdict: Verdict, words: &str, failed: &Failed<'_>) -> String {
     let mut text = match verdict {
         Verdict::Holds => lines("ok       ", words),
         Verdict::Fails => lines("NOT SO   ", words),
@@ -82,8 +97,11 @@ pub fn fact(verdict: Verdict, id: &str, words: &str, expected: &str, seen: &str,
         }
     };
     if verdict == Verdict::Fails {
-        text.push_str(&lines("", &format!("{id} expects: {expected}")));
-        text.push_str(&lines("", &format!("seen: {}{}", safe(seen, false), within(frames))));
+        text.push_str(&lines("", &format!("{} expects: {}", failed.id, failed.expected)));
+        text.push_str(&lines("", &format!("seen: {}{}", safe(failed.seen, false), within(failed.frames))));
+        if !failed.absent.is_empty() {
+            text.push_str(&lines("", &format!("No event of this run has: {}", failed.absent.join(", "))));
+        }
     }
     text
 }
@@ -329,12 +347,15 @@ mod tests {
 
     #[test]
     fn a_fact_that_fails_says_what_was_expected_and_seen() {
-        let text = fact(Verdict::Fails, "two", "Two segments.", "count(tcp) == 2", "7", &[3, 9]);
+        let absent = ["tcpp".to_owned()];
+        let failed =
+            Failed { id: "two", expected: "count(tcp) == 2", seen: "7", frames: &[3, 9], absent: &absent };
+        let text = fact(Verdict::Fails, "Two segments.", &failed);
         assert!(
             text.contains("NOT SO   Two segments.\n") && text.contains("seen: 7 (frames 3, 9)"),
             "{text}"
         );
-        assert_eq!(fact(Verdict::Holds, "a", "It is so.", "x", "y", &[]), "ok       It is so.\n");
+        assert_eq!(fact(Verdict::Holds, "It is so.", &failed), "ok       It is so.\n");
         assert!(text.lines().all(|line| line.chars().count() <= 80));
         assert_eq!(
             tally(&[Verdict::Holds, Verdict::NotInCapture]),

@@ -200,7 +200,13 @@ pub(super) fn verdict(checked: &Checked) -> quiz::Verdict {
 }
 
 /// A fact in words, and of one that fails what was expected and seen.
-pub(super) fn told(checked: &Checked) -> String {
+pub(in crate::cli) fn told(checked: &Checked) -> String {
     let words = if checked.words.is_empty() { &checked.expected } else { &checked.words };
-    quiz::fact(verdict(checked), &checked.id, words, &checked.expected, &checked.seen, &checked.frames)
+    quiz::fact(verdict(checked), words, &failed(checked))
+}
+
+/// What there is to say of a fact that fails.
+fn failed(checked: &Checked) -> quiz::Failed<'_> {
+    let Checked { id, expected, seen, frames, absent, .. } = checked;
+    quiz::Failed { id, expected, seen, frames, absent }
 }

@@ -16,6 +16,7 @@ use crate::lab::{Lab, shelf};
 use anyhow::Context;
 pub(crate) use args::LabCommand;
 use args::PlaceOfLab;
+pub(super) use check::told;
 pub(crate) use show::question;
 use std::fs;
 
@@ -42,8 +43,8 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
-            let text =
-                fs::read_to_string(which).with_context(|| format!("the lab {which} cannot be read"))?;
+            let text = fs::read_to_string(which)
+                .with_context(|| format!("{which} is no lab's number, and no file that can be read"))?;
             (which.to_owned(), text)
         }
     };
@@ -77,6 +78,8 @@ fn cannot(error: RunError) -> anyhow::Error {
                  another machine, and `layerlab lab check N --recorded` checks it."
         ))
         .into(),
+        // The lab's file is wrong, not the network.
+        error @ RunError::Usage { .. } => Usage(error.to_string()).into(),
         error => error.into(),
     }
 }

@@ -6,6 +6,9 @@ use super::{
 use crate::lab::expression::{Expression, parse};
 use crate::lab::words::words;
 
+/// What the blocks that are for the program are called.
+const KINDS: [&str; 5] = ["lab", "predict", "run", "check", "change"];
+
 /// Reads a block that is for the program; `None` for one that is for people.
 pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<What>, Wrong> {
     Ok(Some(match word {
@@ -26,7 +29,13 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
             let (run, breaks) = run(piece, rest == "text")?;
             What::Change(Change { run, breaks })
         }
-        _ => return Ok(None),
+        // A slip of one letter would make a block for people of it, and nothing would be checked.
+        _ => match KINDS.iter().find(|kind| strsim::osa_distance(kind, word) == 1) {
+            Some(kind) => {
+                return Err((piece.line, Problem::Kind { found: word.to_owned(), kind }));
+            }
+            None => return Ok(None),
+        },
     }))
 }
 

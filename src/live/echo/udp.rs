@@ -81,10 +81,19 @@ impl Experiment for UdpEcho {
         });
         let Some((socket, here)) = ending.note(bound) else { return ending };
         cue.ready(here);
-        while let Some((datagram, from)) =
-            ending.note(socket.recv_from_unless(self.recv_size, || cue.client_is_done())).flatten()
+        // Who waits for no reply may be done while datagrams are still under way: then it is silence that ends.
+        let (mut heard, mut silent_since) = (0, None);
+        while let Some((datagram, from)) = ending
+            .note(socket.recv_from_unless(self.recv_size, || {
+                let mut silence = || silent_since.get_or_insert_with(Instant::now).elapsed();
+                cue.client_is_done()
+                    && (!self.no_reply || heard >= self.messages.list.len() || silence() >= self.wait)
+            }))
+            .flatten()
         {
             ending.received += datagram.len();
+            heard += 1;
+            silent_since = None;
             if !self.no_reply
                 && let Some(n) = ending.note(socket.send_to(&datagram, from))
             {
