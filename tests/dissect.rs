@@ -16,6 +16,8 @@ use std::time::Duration;
 
 #[path = "dissect/cooked.rs"]
 mod cooked;
+#[path = "dissect/hostile.rs"]
+mod hostile;
 #[path = "dissect/listing.rs"]
 mod listing;
 

@@ -10,12 +10,12 @@
 //! layerlab event=9 cause=7 at=1300000 place=client what=returned fd=4 call=send offered=5 octets=5 took=100000
 //! ```
 //!
-//! The octets that a call moved are not repeated: frames carry them. docs/capture.md has every key.
+//! Of the octets that a call moved only few are repeated: frames carry them. docs/capture.md has every key.
 
 use super::mark::MarkError;
 use super::pairs::{Pairs, push, push_quoted};
 use crate::model::{
-    Call, Direction, Errno, Event, EventId, Evidence, Heading, How, Place, Protocol, Returned, Side,
+    Call, Direction, Errno, Event, EventId, Evidence, Heading, How, Located, Place, Protocol, Returned, Side,
     SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState, Time, What, WireChange, WireSet,
 };
 use std::str::FromStr;
@@ -25,6 +25,9 @@ use std::time::Duration;
 pub(super) const BLOCK_NOTE: u32 = 0x804c_4142;
 /// The longest line that is written or read, in octets.
 pub(super) const NOTE_MAX: usize = 64 * 1024;
+
+/// The most octets of a call that are repeated: what is longer, only the frames have.
+const BYTES_MAX: usize = 64;
 
 /// How an event's line begins.
 const PREFIX: &str = "layerlab event=";
@@ -54,6 +57,9 @@ pub fn note(event: &Event) -> Option<String> {
             push(&mut line, "took", nanos(*took));
             if let Some(info) = tcp_info {
                 push_info(&mut line, info);
+            }
+            if let Some(moved) = event.bytes.as_ref().filter(|moved| moved.bytes.len() <= BYTES_MAX) {
+                push_quoted(&mut line, "bytes", &hex(&moved.bytes));
             }
         }
         What::Connections(left) => {
@@ -132,10 +138,21 @@ pub fn parse_note(line: &str) -> Result<Event, MarkError> {
         heading,
         protocol,
         what,
-        bytes: None,
+        bytes: pairs.get("bytes").map(|text| unhex(text).ok_or_else(|| bad("bytes", text))).transpose()?,
         evidence,
         cite: None,
     })
+}
+
+fn hex(octets: &[u8]) -> String {
+    octets.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Option<Located> {
+    let pair = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    let whole = text.len().is_multiple_of(2) && text.len() <= 2 * BYTES_MAX && !text.contains('+');
+    let octets: Option<Vec<u8>> = text.as_bytes().chunks(2).map(pair).collect();
+    Some(Located { bytes: octets.filter(|_| whole)?.into(), headers: Vec::new() })
 }
 
 /// Which run of which lab a capture is, and how the program ended: its last line, written by who ran it.

@@ -68,6 +68,20 @@ pub fn fuzz_dissector(data: &[u8]) {
     });
 }
 
+/// Tells a hostile capture file, and explains its frames: the body of a fuzz target.
+#[doc(hidden)]
+pub fn fuzz_file(data: &[u8]) {
+    let Ok(mut reader) = crate::capture::Reader::new(data) else { return };
+    let mut tell = Tell::new(trace::Trace::of_file()).with_bytes(true);
+    // What does not read is an error, and what stands before it is told all the same.
+    let _ = read(&mut reader, &mut tell);
+    let trace = tell.into_inner();
+    let explained = trace.explain();
+    for number in 1..=64 {
+        let _ = explained.chain(trace::Asked::Number(number));
+    }
+}
+
 /// Takes hostile octets apart and explains every frame: the body of a fuzz target.
 #[doc(hidden)]
 pub fn fuzz_trace(data: &[u8]) {

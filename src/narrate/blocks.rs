@@ -144,6 +144,9 @@ impl Joiner {
     }
 }
 
+/// Sockets whose last TCP_INFO is remembered.
+const INFOS_MAX: usize = 4096;
+
 /// Makes blocks from events in time order.
 #[derive(Debug)]
 pub(super) struct Blocks {
@@ -291,7 +294,13 @@ impl Blocks {
         let old = match now {
             // The number may soon be another socket's.
             _ if *call == Call::Close => self.infos.remove(&(side, fd)),
-            Some(info) => self.infos.insert((side, fd), **info),
+            Some(info) => {
+                // A file may name any number of sockets.
+                if self.infos.len() >= INFOS_MAX {
+                    self.infos.pop_first();
+                }
+                self.infos.insert((side, fd), **info)
+            }
             None => None,
         };
         let info = now.as_ref()?;

@@ -17,6 +17,13 @@ pub(super) struct Moved {
     pub(super) nth: u64,
 }
 
+impl Moved {
+    /// Where the next begins. What a file says of a call may be any number.
+    fn end(&self) -> u64 {
+        self.from.saturating_add(self.len)
+    }
+}
+
 /// One side's calls on one connection.
 #[derive(Debug, Default)]
 pub(super) struct Socket {
@@ -27,7 +34,7 @@ pub(super) struct Socket {
 impl Socket {
     /// The call that moved the octet `at`.
     pub(super) fn moving(calls: &[Moved], at: u64) -> Option<&Moved> {
-        calls.get(calls.partition_point(|c| c.from + c.len <= at)).filter(|c| c.from <= at)
+        calls.get(calls.partition_point(|c| c.end() <= at)).filter(|c| c.from <= at)
     }
 }
 
@@ -83,7 +90,7 @@ impl Calls {
                     self.kept += 1;
                     let list =
                         if matches!(call, Call::Send { .. }) { &mut socket.sends } else { &mut socket.recvs };
-                    let from = list.last().map_or(0, |last| last.from + last.len);
+                    let from = list.last().map_or(0, Moved::end);
                     list.push(Moved { call: name, from, len: *len as u64, nth: list.len() as u64 + 1 });
                 }
             }
@@ -96,5 +103,43 @@ impl Calls {
             self.ports.insert((side, fd), port);
             self.sockets.insert((side, port), Socket::default());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{EventId, Evidence, Heading, Protocol, Time};
+    use std::time::Duration;
+
+    #[test]
+    fn a_file_may_name_any_number_of_octets() {
+        let mut calls = Calls::default();
+        let peer = "10.0.0.2:7".parse().unwrap();
+        let local = Returned::Local("10.0.0.1:5000".parse().unwrap());
+        let mut hear = |call, result| {
+            let what =
+                What::Returned { fd: Some(3), call, result: Ok(result), took: Duration::MAX, tcp_info: None };
+            calls.hear(&Event {
+                id: EventId(1),
+                cause: None,
+                at: Time::ZERO,
+                place: Place::Host(Side::Client),
+                heading: Heading::Local,
+                protocol: Protocol::Sockets,
+                what,
+                bytes: None,
+                evidence: Evidence::Syscall,
+                cite: None,
+            });
+        };
+        hear(Call::Connect(peer), local);
+        for _ in 0..3 {
+            hear(Call::Send { len: 1 }, Returned::Octets(usize::MAX));
+        }
+        let socket = calls.of(Side::Client, 5000).unwrap();
+        assert_eq!(socket.sends.len(), 3);
+        assert_eq!(Socket::moving(&socket.sends, 9).map(|moved| moved.nth), Some(1));
+        assert_eq!(Socket::moving(&socket.sends, u64::MAX).map(|moved| moved.nth), None);
     }
 }
