@@ -21,6 +21,8 @@ use std::process::{Command, ExitCode, Stdio};
 
 /// Runs at once.
 const AT_ONCE: usize = 3;
+/// Facts that no recording tells, by lab: what the programs of `queue demo` noted is in no capture.
+const OPEN: [(u32, usize); 2] = [(26, 3), (27, 3)];
 /// How often a lab is tried that is to be recorded.
 const TRIES: usize = 4;
 /// What a recording has at most, packed; and all of them.
@@ -75,8 +77,10 @@ fn check(lab: u32, options: &[&str]) -> Result<(), Failed> {
         .stdin(Stdio::null())
         .output()?;
     let out = String::from_utf8_lossy(&output.stdout).into_owned();
-    let open = out.lines().any(|line| line.starts_with("?  "));
-    if output.status.code() == Some(0) && !open {
+    let open = out.lines().filter(|line| line.starts_with("?  ")).count();
+    let known =
+        OPEN.iter().find(|(of, _)| *of == lab && options == ["--recorded"]).map_or(0, |(_, open)| *open);
+    if output.status.code() == Some(0) && open == known {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
@@ -105,11 +109,13 @@ fn names_of(labs: impl Iterator<Item = Lab>) -> Vec<String> {
 fn all_there() -> Result<(), Failed> {
     let there: Vec<&str> = RECORDED.iter().map(|(name, _)| *name).collect();
     let names = names();
+    let mut sorted = names.clone();
+    sorted.sort();
     let mut files: Vec<String> = fs::read_dir(folder())?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().trim_end_matches(".gz").to_owned()))
         .collect::<Result<_, Failed>>()?;
     files.sort();
-    if there != names || files != names {
+    if there != names || files != sorted {
         return Err(
             format!("recorded: {there:?}\nin labs/captures: {files:?}\nruns of the labs: {names:?}").into()
         );
