@@ -121,7 +121,9 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("breaks: length", "breaks: width", 35, "no fact width is checked"),
         ("- RFC 9293", "RFC 9293", 48, "no sources"),
         ("  field by field\n", "  field by field\n\n```run\nlayerlab tour\n", 50, "close it with a line ```"),
-        ("```run", "```tun", 26, "this check block has no run to be about: write a ```run block above it"),
+        ("```run", "```tun", 20, "```tun means nothing: write ```run"),
+        ("```check", "```chekc", 26, "```chekc means nothing: write ```check"),
+        ("```run", "```sh", 26, "this check block has no run to be about: write a ```run block above it"),
         ("```text\nfor people", "```check\nlength: exit == 0", 42, "length is there twice"),
     ] {
         assert!(LAB.contains(old), "{old}");
