@@ -304,17 +304,24 @@ fn the_paper_names_every_function_and_key() {
 /// A capture in the place of a run: what is about system calls is left open, the rest is checked.
 #[test]
 fn a_capture_is_checked_too() {
-    let file = std::env::temp_dir().join(format!("layerlab-lab21-{}.pcapng", std::process::id()));
-    let capture = file.to_str().unwrap();
-    let ran = child::ran(child::layerlab(["ws", "echo", "hello", "--quiet", "--capture", capture]));
-    assert_eq!(ran.code(), 0, "{}", ran.err);
-    let (code, out, err) = typed(&["lab", "check", "21", "--capture", capture], "");
+    let folder = std::env::temp_dir().join(format!("layerlab-lab4-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let capture = |name: &str, more: &[&str]| {
+        let file = folder.join(name).to_str().unwrap().to_owned();
+        let words = ["tcp", "echo", "hello", "--quiet", "--capture", &file];
+        let ran = child::ran(child::layerlab(words.into_iter().chain(more.iter().copied())));
+        (file, ran)
+    };
+    let ((open, ran), (closed, refused)) = (capture("open", &[]), capture("closed", &["--closed-port"]));
+    assert_eq!((ran.code(), refused.code()), (0, 0), "{}{}", ran.err, refused.err);
+    let (code, out, err) = typed(&["lab", "check", "4", "--capture", &open, "--capture", &closed], "");
     assert_eq!(code, 0, "{err}{out}");
+    let capture = &*open;
     let (code, out, _) = typed(&["lab", "check", "22", "--capture", capture], "");
     assert_eq!((code, out.as_str()), (2, ""), "a capture for each run");
     let (code, out, _) = typed(&["lab", "check", "2", "--capture", capture, "--capture", capture], "");
     assert!(code == 1 && out.contains("NOT SO"), "{out}");
-    fs::remove_file(&file).unwrap();
+    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
