@@ -147,6 +147,26 @@ fn what_was_learned_is_asked_for_again() {
     assert_eq!(out.matches("From lab").count(), 1);
 }
 
+/// Who stops in the middle has lost nothing, and is told that it is not all.
+#[test]
+fn what_was_answered_before_a_quiz_was_left_is_kept() {
+    let folder = std::env::temp_dir().join(format!("layerlab-left-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("left.json");
+    let name = file.to_str().unwrap();
+    let (code, _, err) = typed(&["lab", "run", "4", "--quiz", "--answers", name], "3\n2\n");
+    assert_eq!(code, 2, "{err}");
+    let kept: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!((&kept["complete"], &kept["pass"]), (&false.into(), &false.into()));
+    assert_eq!(
+        (&kept["predictions"][0]["predicted"], &kept["predictions"][0]["right"]),
+        (&"3".into(), &false.into())
+    );
+    let (code, out, _) = typed(&["lab", "grade", name], "");
+    assert!(code == 1 && out.contains("no capture of run 2"), "{out}");
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 #[test]
 fn without_an_answer_a_quiz_shows_nothing() {
     let (code, out, err) = typed(&["lab", "run", "4", "--quiz"], "");

@@ -1,6 +1,7 @@
 //! What is kept of going through a lab, as JSON: for the student, the teacher and `layerlab lab grade`.
 
 use super::check::{Checked, Verdict};
+use super::parse::Predict;
 use super::quiz::Answered;
 use super::session::Session;
 use serde_json::{Value, json};
@@ -23,11 +24,18 @@ pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
         "system": run["system"],
         "backend": run["backend"],
         "captured": session.record().captured,
-        "predictions": session.answered.iter().map(prediction).collect::<Vec<_>>(),
+        "predictions": session.answered.iter().map(prediction).chain(session.waiting().map(waits)).collect::<Vec<_>>(),
         "checks": session.checked.iter().map(fact).collect::<Vec<_>>(),
         "captures": captures,
-        "pass": session.passed(),
+        "complete": session.is_complete(),
+        "pass": session.is_complete() && session.passed(),
     })
+}
+
+/// A prediction that no run has answered yet.
+fn waits((predict, predicted): (&Predict, Option<&str>)) -> Value {
+    json!({"id": predict.id, "ask": predict.ask, "predicted": predicted, "observed": null, "right": null,
+        "observed_typed": null, "observed_right": null, "frames": []})
 }
 
 pub(super) fn prediction(answered: &Answered) -> Value {

@@ -35,6 +35,8 @@ pub struct Grade {
     pub seed: Seed,
     /// Captures that cannot be read, each with the reason.
     pub unread: Vec<String>,
+    /// Runs, 1 the first, of which there should be a capture, and none is.
+    pub missing: Vec<usize>,
     /// What was worked out, one by one: keys of [`Grade::json`].
     pub detail: Map<String, Value>,
 }
@@ -51,10 +53,14 @@ pub enum Seed {
 }
 
 impl Grade {
-    /// Whether the captures show something, nothing against it, and nobody else's run.
+    /// Whether all captures are there, and show something, nothing against it, and nobody else's run.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.holds > 0 && self.fails.is_empty() && self.seed != Seed::Other && self.unread.is_empty()
+        self.holds > 0
+            && self.fails.is_empty()
+            && self.seed != Seed::Other
+            && self.unread.is_empty()
+            && self.missing.is_empty()
     }
 
     fn seed(&self) -> &'static str {
@@ -71,7 +77,7 @@ impl Grade {
         let mut json = json!({"kind": "grade", "file": self.file, "lab": self.lab, "student": self.student,
             "predicted": self.predicted, "right": self.right, "observed": self.typed,
             "observed_right": self.seen, "holds": self.holds, "fails": self.fails, "open": self.open,
-            "unread": self.unread, "seed": self.seed(), "pass": self.passed()});
+            "unread": self.unread, "missing": self.missing, "seed": self.seed(), "pass": self.passed()});
         if let Value::Object(object) = &mut json {
             object.extend(self.detail.clone());
         }
@@ -94,6 +100,8 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unrea
         let of = |stamp: &Stamp| stamp.lab == lab.number && stamp.run == nth && stamp.student == student;
         record.stamp.as_ref().is_some_and(|stamp| !of(stamp))
     });
+    let kept = (1..).zip(lab.runs().zip(&records)).filter(|(_, (run, _))| run.can_be_kept());
+    let missing = kept.filter(|(_, (_, record))| record.absent).map(|(nth, _)| nth).collect();
     let session =
         Session::replay(lab, student.as_deref(), records, &said("predicted"), said("observed_typed"));
     let count = |verdict| session.checked.iter().filter(|checked| checked.verdict == verdict).count();
@@ -136,6 +144,7 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unrea
         open: count(Verdict::NotInCapture),
         seed,
         unread,
+        missing,
         detail,
     }
 }
@@ -144,7 +153,8 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unrea
 #[must_use]
 pub fn csv(grades: &[Grade]) -> String {
     let mut text =
-        "file,lab,student,predicted,right,observed,observed_right,holds,fails,open,seed,pass\n".to_owned();
+        "file,lab,student,predicted,right,observed,observed_right,holds,fails,open,missing,seed,pass\n"
+            .to_owned();
     for grade in grades {
         let cells = [
             grade.file.clone(),
@@ -157,6 +167,7 @@ pub fn csv(grades: &[Grade]) -> String {
             grade.holds.to_string(),
             grade.fails.join(" "),
             grade.open.to_string(),
+            grade.missing.iter().map(usize::to_string).collect::<Vec<_>>().join(" "),
             grade.seed().to_owned(),
             grade.passed().to_string(),
         ];
@@ -204,6 +215,8 @@ pub fn junit(grades: &[Grade]) -> String {
         for why in &grade.unread {
             case("capture", Some(why));
         }
+        let missing = "a run of the lab left no capture";
+        case("complete", (!grade.missing.is_empty()).then_some(missing));
         case("seed", (grade.seed == Seed::Other).then_some("the runs have another student's seed"));
         let failures = cases.iter().filter(|case| case.contains("<failure")).count();
         text.push_str(&format!(
@@ -253,6 +266,7 @@ mod tests {
             open: 1,
             seed: Seed::Own,
             unread: vec![],
+            missing: vec![],
             detail: Map::new(),
         }
     }
@@ -263,18 +277,19 @@ mod tests {
         assert!(!Grade { holds: 0, ..some() }.passed());
         assert!(!Grade { fails: vec!["isn".into()], ..some() }.passed());
         assert!(!Grade { unread: vec!["no capture".into()], ..some() }.passed());
+        assert!(!Grade { missing: vec![2], ..some() }.passed());
         assert!(!Grade { seed: Seed::Other, ..some() }.passed());
         assert!(Grade { right: 0, ..some() }.passed(), "no marks for predictions");
     }
 
     #[test]
     fn no_name_breaks_a_table() {
-        assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,own,true\n"));
+        assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,,own,true\n"));
         let bad = Grade { file: "<\"&\u{1}>".into(), fails: vec!["isn".into()], ..some() };
         let xml = junit(&[bad]);
         let read = roxmltree::Document::parse(&xml).expect("XML");
         let suite = read.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
         assert_eq!(suite.attribute("name"), Some("<\"&?> =1+1"));
-        assert_eq!((suite.attribute("tests"), suite.attribute("failures")), (Some("3"), Some("1")));
+        assert_eq!((suite.attribute("tests"), suite.attribute("failures")), (Some("4"), Some("1")));
     }
 }

@@ -172,6 +172,21 @@ impl<'l> Session<'l> {
         session
     }
 
+    /// Predictions that nothing has answered yet.
+    pub fn waiting(&self) -> impl Iterator<Item = (&'l Predict, Option<&str>)> {
+        self.waiting.iter().map(|(predict, predicted)| (*predict, predicted.as_deref()))
+    }
+
+    /// Whether every run of the lab was made, and what is checked behind the last was checked.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let facts = self.lab.parts.iter().filter_map(|part| match &part.what {
+            What::Check(statements) => Some(statements.iter().filter(|statement| !statement.is_let).count()),
+            _ => None,
+        });
+        self.seeds.len() == self.lab.runs().count() && self.checked.len() == facts.sum::<usize>()
+    }
+
     /// Whether all that could be checked holds, and something was.
     #[must_use]
     pub fn passed(&self) -> bool {

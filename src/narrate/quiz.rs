@@ -38,10 +38,12 @@ pub struct Told<'a> {
     pub frames: &'a [u64],
 }
 
-/// An event of the run: when, and its sentence.
+/// An event of the run: when, on which host, its sentence, and fields that the lab wants to be seen.
 #[must_use]
-pub fn event(at_ns: Option<u64>, sentence: &str) -> String {
-    let sentence = safe(sentence, false);
+pub fn event(at_ns: Option<u64>, host: Option<&str>, sentence: &str, fields: &[(&str, String)]) -> String {
+    let host = host.map(|host| format!("{host} ")).unwrap_or_default();
+    let fields: String = fields.iter().map(|(name, value)| format!(" | {name} {value}")).collect();
+    let sentence = format!("{host}{}{}", safe(sentence, false), safe(&fields, false));
     match at_ns {
         // Milliseconds, the unit that all labs count in; a float is exact enough for two digits.
         Some(at) => lines(&format!("{:>8.2} ", at as f64 / 1e6), &sentence),
@@ -240,6 +242,8 @@ pub struct Graded<'a> {
     pub typed: usize,
     /// Captures that cannot be read, each with the reason.
     pub unread: &'a [String],
+    /// Runs of which there should be a capture, and none is.
+    pub missing: &'a [usize],
     /// The runs have another's seed.
     pub other_seed: bool,
 }
@@ -267,6 +271,9 @@ pub fn graded(told: &Graded<'_>) -> String {
     }
     if told.holds == 0 && told.fails.is_empty() && told.unread.is_empty() {
         text.push_str(&lines("", "No capture lies beside it: nothing can be worked out again."));
+    } else if !told.missing.is_empty() {
+        let runs: Vec<String> = told.missing.iter().map(usize::to_string).collect();
+        text.push_str(&lines("", &format!("Not complete: there is no capture of run {}.", runs.join(", "))));
     }
     if !told.fails.is_empty() {
         text.push_str(&lines(

@@ -25,10 +25,12 @@ pub struct Head<'a> {
     pub student: &'a str,
     /// The lab's questions.
     pub questions: &'a [String],
+    /// What was observed, for the key; empty where nobody wants one.
+    pub answers: &'a [String],
 }
 
 /// The sheet, and the key: the same table without blanks. Where `order` is given the rows stand in it, and their
-/// numbers and times are blanks too.
+/// numbers are blanks too, and their times are left out: they would give the order away.
 #[must_use]
 pub fn worksheet(
     head: &Head<'_>,
@@ -44,12 +46,26 @@ pub fn worksheet(
     let what = if order.is_some() { "Put the frames in their order, and fill in" } else { "Fill in" };
     sheet.push_str(&format!("{what} what is missing. The frames are those of\n`{}`.\n\n", head.command));
     let mut key = format!("# {}: key\n\n", head.title);
+    for (n, (question, answer)) in (1..).zip(head.questions.iter().zip(head.answers)) {
+        key.push_str(&format!("{n}. {question}\n\n   {answer}\n\n"));
+    }
+    if order.is_some() {
+        key.push_str("Rows that look alike on the sheet may change places.\n\n");
+    }
     let inside = |n: &&usize| **n < rows.len();
     let places: Vec<usize> = match order {
         Some(order) => order.iter().filter(inside).copied().collect(),
         None => (0..rows.len()).collect(),
     };
-    table(&mut sheet, &places, rows, |row, column| match column {
+    let timeless: Vec<Row>;
+    let shown = match order {
+        Some(_) => {
+            timeless = rows.iter().map(|row| Row { time: String::new(), ..row.clone() }).collect();
+            &timeless[..]
+        }
+        None => rows,
+    };
+    table(&mut sheet, &places, shown, |row, column| match column {
         None => order.is_some(),
         Some(column) => blank.contains(&column) && !row.cells[column].is_empty(),
     });
@@ -70,7 +86,7 @@ fn table(to: &mut String, places: &[usize], rows: &[Row], is_blank: impl Fn(&Row
         let cells = [(None, &row.number), (None, &row.time)];
         for (column, cell) in cells.into_iter().chain(row.cells.iter().enumerate().map(|(n, c)| (Some(n), c)))
         {
-            let shown = if is_blank(row, column) { "____" } else { cell };
+            let shown = if !cell.is_empty() && is_blank(row, column) { "____" } else { cell };
             to.push_str(&format!(" {shown} |"));
         }
         to.push('\n');
@@ -93,14 +109,15 @@ mod tests {
             command: "layerlab tcp echo",
             student: "",
             questions: &["How many?".into()],
+            answers: &["2".into()],
         };
         let rows = [row("1", "0"), row("2", "7")];
         let (sheet, key) = worksheet(&head, &rows, &[3, 4], None);
         assert!(sheet.contains("| 1 | 1.5 | A>B | TCP | SYN | ____ |  | 0 |"), "{sheet}");
         assert!(sheet.contains("1. How many?") && key.contains("| 2 | 1.5 | A>B | TCP | SYN | 7 |  | 0 |"));
-        assert!(!key.contains("____"));
+        assert!(!key.contains("____") && key.contains("1. How many?\n\n   2\n"), "{key}");
         let (sheet, key) = worksheet(&head, &rows, &[3], Some(&[1, 0]));
-        assert!(sheet.contains("| ____ | ____ | A>B |") && !sheet.contains("| 2 |"), "{sheet}");
+        assert!(sheet.contains("| ____ |  | A>B |") && !sheet.contains("| 2 |"), "{sheet}");
         assert!(key.find("| 2 |").unwrap() < key.find("| 1 |").unwrap());
     }
 }

@@ -123,8 +123,8 @@ pub(crate) struct CheckArgs {
 pub(crate) struct WorksheetArgs {
     /// A lab's number, or a file of your own
     pub(crate) lab: String,
-    /// The columns to leave blank
-    #[arg(long, value_enum, value_name = "COLUMN,..", value_delimiter = ',', default_value = "seq,ack")]
+    /// The columns to leave blank [default: seq,ack; direction,protocol,len where no frame has these]
+    #[arg(long, value_enum, value_name = "COLUMN,..", value_delimiter = ',')]
     pub(crate) blank: Vec<ColumnArg>,
     /// Shuffle the rows, without their numbers and times: the order is asked for too
     #[arg(long)]

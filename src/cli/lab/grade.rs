@@ -51,6 +51,7 @@ fn told(grade: &Grade) -> quiz::Graded<'_> {
         seen: grade.seen,
         typed: grade.typed,
         unread: &grade.unread,
+        missing: &grade.missing,
         other_seed: grade.seed == Seed::Other,
     }
 }

@@ -7,16 +7,17 @@ use crate::cli::args::ModelArg;
 use crate::cli::exit::{Answer, Usage};
 use crate::cli::view::{self, Screen};
 use crate::cli::{keys, plan};
+use crate::lab::filter::field;
 use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Lab, Part, Record, answers};
+use crate::lab::{Lab, Part, Record, Value, answers};
 use crate::model::Flow;
 use crate::narrate::quiz;
 use anyhow::Context;
-use serde_json::Value;
+use serde_json::Value as Json;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::mem;
@@ -51,6 +52,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
                 out.write_all(show::question(predict).as_bytes())?;
             }
             session.predicted(predict, predicted);
+            keep(args, &session, &captures)?;
             continue;
         }
         if let What::Check(statements) = &part.what {
@@ -64,18 +66,23 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
                     out.write_all(result(&answered).as_bytes())?;
                 }
                 write!(out, "\n{}", mem::take(&mut facts))?;
+                keep(args, &session, &captures)?;
             }
             continue;
         }
         step(&mut out, part, &mut session, &runner, args, &mut captures)?;
     }
-    if let Some(file) = &args.answers {
-        fs::write(file, format!("{:#}\n", answers::json(&session, &captures)))
-            .with_context(|| format!("the answers cannot be written to {}", file.display()))?;
-    }
+    keep(args, &session, &captures)?;
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
     out.write_all(quiz::tally(&verdicts).as_bytes())?;
     Ok(if session.passed() { Answer::Yes } else { Answer::No })
+}
+
+/// Keeps the answers so far: who stops in the middle has lost nothing.
+fn keep(args: &RunLabArgs, session: &Session<'_>, captures: &[Option<String>]) -> anyhow::Result<()> {
+    let Some(file) = &args.answers else { return Ok(()) };
+    fs::write(file, format!("{:#}\n", answers::json(session, captures)))
+        .with_context(|| format!("the answers cannot be written to {}", file.display()))
 }
 
 /// A question beside what was observed.
@@ -198,7 +205,7 @@ fn step(
                 None => Source::Run,
             };
             let record = source.record(session, run, nth, runner)?;
-            tell(out, &record, &format!("layerlab {}", shell(&words)), args)?;
+            tell(out, &record, &format!("layerlab {}", shell(&words)), &run.show, args)?;
             session.ran(run, record);
         }
         _ => out.write_all(show::seen(part).as_bytes())?,
@@ -234,7 +241,13 @@ fn shell(words: &[String]) -> String {
 }
 
 /// What happened, a line an event: what a call gave, and what crossed the wire.
-fn tell(out: &mut dyn Write, record: &Record, title: &str, args: &RunLabArgs) -> anyhow::Result<()> {
+fn tell(
+    out: &mut dyn Write,
+    record: &Record,
+    title: &str,
+    show: &[String],
+    args: &RunLabArgs,
+) -> anyhow::Result<()> {
     let mut wait = None;
     if args.step && view::is_possible() {
         let style = plan::plain_style(args.look, ModelArg::Both, false);
@@ -258,7 +271,15 @@ fn tell(out: &mut dyn Write, record: &Record, title: &str, args: &RunLabArgs) ->
             out.write_all(quiz::left_out(mem::take(&mut left_out)).as_bytes())?;
         }
         let sentence = line["sentence"].as_str().or(line["text"].as_str()).unwrap_or_default();
-        out.write_all(quiz::event(line["at_ns"].as_u64(), sentence).as_bytes())?;
+        // What a host's program or kernel did; a frame's sentence has its direction.
+        let host = line["place"].as_str().filter(|place| *place != "wire");
+        let fields: Vec<(&str, String)> = show
+            .iter()
+            .map(|name| (&**name, field(line, name)))
+            .filter(|(_, value)| line["what"] == "frame" && *value != Value::Missing)
+            .map(|(name, value)| (name, value.shown()))
+            .collect();
+        out.write_all(quiz::event(line["at_ns"].as_u64(), host, sentence, &fields).as_bytes())?;
         if let Some(step) = &mut wait {
             out.flush()?;
             // Whoever has seen enough goes on with the lab.
@@ -271,7 +292,7 @@ fn tell(out: &mut dyn Write, record: &Record, title: &str, args: &RunLabArgs) ->
 }
 
 /// Whether a line says something that another does not say too.
-fn is_told(line: &Value) -> bool {
+fn is_told(line: &Json) -> bool {
     let shown = match line["what"].as_str() {
         Some("called") => false,
         Some("fate") => line["fate"] == "dropped",

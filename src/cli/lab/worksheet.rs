@@ -1,14 +1,17 @@
 //! `layerlab lab worksheet`: what crossed the wire, with blanks to fill in.
 
-use super::args::WorksheetArgs;
+use super::args::{ColumnArg, WorksheetArgs};
 use super::{cannot, open_for, runner};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::parse::What;
+use crate::lab::parse::{Answer as Expected, Predict, What};
+use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::student::order;
+use crate::lab::{Lab, Record};
 use crate::narrate::worksheet::{Head, Row, worksheet};
 use anyhow::Context;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write};
 
@@ -32,21 +35,36 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let record = runner.run(&words, run.text, None).map_err(cannot)?;
     let frames = record.lines.iter().filter(|line| line["what"] == "frame");
     let rows: Vec<Row> = frames.take(ROWS_MAX).map(|frame| row(frame)).collect();
-    let questions: Vec<String> = lab
-        .parts
-        .iter()
-        .filter_map(|part| match &part.what {
-            What::Predict(predict) => Some(predict.ask.clone()),
-            _ => None,
-        })
-        .collect();
-    let blank: Vec<usize> = args.blank.iter().map(|column| *column as usize).collect();
+    let questions = lab.parts.iter().filter_map(|part| match &part.what {
+        What::Predict(predict) => Some(question(predict)),
+        _ => None,
+    });
+    let questions: Vec<String> = questions.collect();
+    let asked: Vec<usize> = args.blank.iter().map(|column| *column as usize).collect();
+    let has = |columns: &[usize]| {
+        rows.iter().any(|row| columns.iter().any(|column| !row.cells[*column].is_empty()))
+    };
+    // TCP's numbers, where there are any.
+    let blank = match asked.is_empty() {
+        true if has(&[ColumnArg::Seq as usize]) => vec![ColumnArg::Seq as usize, ColumnArg::Ack as usize],
+        true => vec![ColumnArg::Direction as usize, ColumnArg::Protocol as usize, ColumnArg::Len as usize],
+        false if has(&asked) => asked,
+        false => {
+            let text = "no frame of this run has anything in these columns: blank another, such as direction";
+            return Err(Usage(text.to_owned()).into());
+        }
+    };
+    let answers = match &args.key {
+        Some(_) => answers(&lab, args, &runner, nth, record.clone())?,
+        None => Vec::new(),
+    };
     let shuffled = order(record.run["seed"].as_u64().unwrap_or(0), rows.len());
     let head = Head {
         title: &format!("Lab {}: {}", lab.number, lab.title),
         command: &format!("layerlab {}", words.join(" ")),
         student: args.place.student.as_deref().unwrap_or(""),
         questions: &questions,
+        answers: &answers,
     };
     let (sheet, key) = worksheet(&head, &rows, &blank, args.shuffle.then_some(&shuffled));
     io::stdout().lock().write_all(sheet.as_bytes())?;
@@ -54,6 +72,46 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
         fs::write(file, key).with_context(|| format!("the key cannot be written to {}", file.display()))?;
     }
     Ok(Answer::Yes)
+}
+
+/// A question with its choices.
+fn question(predict: &Predict) -> String {
+    match &predict.answer {
+        Expected::Expression { .. } => predict.ask.clone(),
+        Expected::Choices(choices) => {
+            let choices: Vec<&str> = choices.iter().map(|(words, _)| &**words).collect();
+            format!("{} ({})", predict.ask, choices.join(" | "))
+        }
+    }
+}
+
+/// What each question's answer is, in the order of the questions: all of the lab's runs are made for it.
+fn answers(
+    lab: &Lab,
+    args: &WorksheetArgs,
+    runner: &Runner,
+    made: usize,
+    record: Record,
+) -> anyhow::Result<Vec<String>> {
+    let mut records = Vec::new();
+    let session = Session::new(lab, args.place.student.as_deref());
+    for (nth, run) in (1..).zip(lab.runs()) {
+        records.push(match nth == made {
+            true => record.clone(),
+            false => runner.run(&session.words(run), run.text, None).map_err(cannot)?,
+        });
+    }
+    let none = BTreeMap::new();
+    let session = Session::replay(lab, args.place.student.as_deref(), records, &none, none.clone());
+    let observed = |predict: &Predict| {
+        let answered = session.answered.iter().find(|answered| answered.id == predict.id);
+        answered.map(|answered| answered.observed.clone()).unwrap_or_default()
+    };
+    let questions = lab.parts.iter().filter_map(|part| match &part.what {
+        What::Predict(predict) => Some(observed(predict)),
+        _ => None,
+    });
+    Ok(questions.collect())
 }
 
 fn row(frame: &Value) -> Row {

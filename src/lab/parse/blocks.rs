@@ -167,8 +167,9 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
     }
     all.remove(0);
     commands::may(&all).map_err(|problem| (*number, problem))?;
-    let (mut vary, mut breaks) = (Vec::new(), Vec::new());
-    const KEYS: &str = "one command, then `vary NAME: a | b`, or in a change `breaks: fact, fact`";
+    let (mut vary, mut breaks, mut show) = (Vec::new(), Vec::new(), Vec::new());
+    const KEYS: &str =
+        "one command, then `vary NAME: a | b`, `show: field, field`, or in a change `breaks: fact, fact`";
     for (line, key, value) in pairs(&rest, KEYS)? {
         match key.split_once(' ').unwrap_or((key, "")) {
             ("vary", name) if !name.is_empty() => {
@@ -179,11 +180,12 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
                 }
                 vary.push(Vary { name: name.to_owned(), options });
             }
+            ("show", "") => show = value.split(',').map(|field| field.trim().to_owned()).collect(),
             ("breaks", "") => breaks = value.split(',').map(|fact| fact.trim().to_owned()).collect(),
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
     }
-    Ok((Run { command, words: all, text, vary }, breaks))
+    Ok((Run { command, words: all, text, vary, show }, breaks))
 }
 
 fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {

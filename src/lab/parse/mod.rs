@@ -108,6 +108,8 @@ pub struct Run {
     pub text: bool,
     /// Words that differ from student to student.
     pub vary: Vec<Vary>,
+    /// Fields that are shown of each frame that has them.
+    pub show: Vec<String>,
 }
 
 /// A word of a command that differs from student to student.
