@@ -62,7 +62,9 @@ impl Server {
         if wait {
             for line in BufReader::new(out).lines() {
                 let line = line.expect("text");
-                assert!(!line.contains("damaged"), "a crash damages nothing: {line}");
+                // A kill may cut a write() in two (it is fatal between two pages): that record was never confirmed.
+                let torn = line.contains("the last record is not whole");
+                assert!(torn || !line.contains("damaged"), "a crash damages nothing: {line}");
                 if let Some(at) = line.strip_prefix("listening on ") {
                     server.at = at.parse().ok();
                     break;

@@ -19,6 +19,8 @@ pub struct Checked {
     pub seen: String,
     /// The frames that it rests on.
     pub frames: Vec<u64>,
+    /// The ids of the events that it rests on.
+    pub events: BTreeSet<u64>,
     /// Of a fact that fails: names in its filters that no event of the run has. It may be a slip.
     pub absent: Vec<String>,
     /// What came of it.
@@ -84,6 +86,7 @@ pub fn check(
             expected: statement.text.clone(),
             seen: facts::seen(&statement.expression, record, lets).join("; "),
             frames: found.frames.into_iter().collect(),
+            events: found.events,
             absent: if verdict == Verdict::Fails {
                 absent(statement, statements, record, lets)
             } else {

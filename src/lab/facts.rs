@@ -19,7 +19,14 @@ struct Scope<'a> {
     lets: &'a Lets,
     /// The line that a filter is about.
     line: Option<&'a Rc<Json>>,
-    touched: &'a RefCell<BTreeSet<u64>>,
+    touched: &'a RefCell<Touched>,
+}
+
+/// What an expression rests on.
+#[derive(Debug, Clone, Default, PartialEq)]
+struct Touched {
+    frames: BTreeSet<u64>,
+    events: BTreeSet<u64>,
 }
 
 /// What came of an expression.
@@ -27,8 +34,10 @@ struct Scope<'a> {
 pub struct Finding {
     /// The value.
     pub value: Value,
-    /// The numbers of the frames that it rests on.
+    /// The numbers of the frames that it rests on; of a message, of the frame that ended it.
     pub frames: BTreeSet<u64>,
+    /// The ids of the events that it rests on.
+    pub events: BTreeSet<u64>,
 }
 
 /// Works an expression out.
@@ -36,7 +45,8 @@ pub struct Finding {
 pub fn find(expression: &Expression, record: &Record, lets: &Lets) -> Finding {
     let touched = RefCell::default();
     let value = Scope { record, lets, line: None, touched: &touched }.value(expression);
-    Finding { value, frames: touched.into_inner() }
+    let Touched { frames, events } = touched.into_inner();
+    Finding { value, frames, events }
 }
 
 /// What was seen where a fact compares: the left side of each comparison, and the right one where that is no constant.
@@ -149,10 +159,15 @@ impl<'a> Scope<'a> {
         }
     }
 
-    fn touch(&self, line: &Json) {
-        if let Some(number) = line["frame.number"].as_u64() {
-            self.touched.borrow_mut().insert(number);
+    /// Of what an earlier run gave nothing is remembered: each run counts its frames from 1. Nor of what a filter
+    /// compares its lines with.
+    fn touch(&self, line: &Rc<Json>) {
+        if self.line.is_some() || !self.record.lines.iter().any(|own| Rc::ptr_eq(own, line)) {
+            return;
         }
+        let mut touched = self.touched.borrow_mut();
+        touched.frames.extend(line["frame.number"].as_u64().or(line["last_frame"].as_u64()));
+        touched.events.extend(line["id"].as_u64());
     }
 
     /// The lines that a filter lets through.
@@ -163,7 +178,11 @@ impl<'a> Scope<'a> {
     }
 
     fn touch_all(&self, lines: &[&Rc<Json>]) {
-        lines.iter().for_each(|line| self.touch(line));
+        let mut touched = self.touched.borrow_mut();
+        for line in lines {
+            touched.frames.extend(line["frame.number"].as_u64().or(line["last_frame"].as_u64()));
+            touched.events.extend(line["id"].as_u64());
+        }
     }
 
     fn is_in(&self, one: &Value, members: &[(Expression, Option<Expression>)]) -> bool {

@@ -52,7 +52,10 @@ pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
     match &predict.answer {
         Answer::Expression { .. } if typed.is_empty() => Err(NoAnswer::Number),
         Answer::Expression { expression, unit, .. } => {
-            let is_number = !unit.is_empty() || gives_number(expression);
+            // What many answer says it too, where the expression does not.
+            let numbers = || predict.often.iter().all(|(words, _)| number(words, unit).is_some());
+            let is_number =
+                !unit.is_empty() || gives_number(expression) || !predict.often.is_empty() && numbers();
             if is_number && number(typed, unit).is_none() {
                 return Err(NoAnswer::Number);
             }

@@ -158,7 +158,8 @@ const LAST: usize = 2;
 pub fn opening(private: bool) -> String {
     let place = if private {
         "Five moments of a course, each on two hosts of your own, joined by a wire. Their TCP, UDP, IP and ARP are \
-            your kernel's own; what is shown was on the wire just now. Nothing leaves this machine, and nothing of it stays."
+            your kernel's own; what is shown was on the wire just now. Nothing leaves this machine, and nothing of it stays. \
+            With --step it waits for you."
     } else {
         "Moments of a course, on this machine's loopback interface. No wire of ours is there, so only system calls are \
             shown: `layerlab doctor` says how to see the frames."
@@ -257,9 +258,9 @@ pub fn closing(runs: usize, frames: u64, seed: u64) -> String {
         0 => format!("{runs} runs. "),
         _ => format!("{runs} runs, {frames} frames. "),
     };
-    let again = paragraph(&format!("{counted}The same once more: layerlab tour --seed {seed}"));
+    let again = paragraph(&format!("{counted}The same once more:"));
     format!(
-        "\n{again}\nNext:\n  \
+        "\n{again}  layerlab tour --seed {seed}\n\nNext:\n  \
          layerlab lab list                      the course: expect first, then see\n  \
          layerlab tcp echo --bytes              every header field of every frame\n  \
          layerlab loss                          TCP beside UDP on a bad wire\n  \

@@ -147,8 +147,10 @@ fn each_run_of_a_lab_is_shown_and_left_for_the_next() {
     let (status, screen) = type_at(
         &format!("{LAYERLAB} lab run 4 --recorded --step --ascii"),
         &[
+            ("space: next step", " "),
             ("layerlab tcp echo hello ", "G"),
             ("the end", "q"),
+            ("space: next step", " "),
             ("tcp echo hello --closed-port ", "G"),
             ("the end", "q"),
             ("facts hold", ""),
@@ -162,7 +164,7 @@ fn each_run_of_a_lab_is_shown_and_left_for_the_next() {
 #[test]
 fn a_signal_ends_a_lab_in_its_view() {
     let run = format!("timeout --foreground --preserve-status 4 {LAYERLAB} lab run 4 --recorded --step");
-    let (status, screen) = type_at(&run, &[("step 1 of", "")]);
+    let (status, screen) = type_at(&run, &[("space: next step", " "), ("step 1 of", "")]);
     ordinary_again(&screen);
     assert_eq!(status, 143, "{screen}");
 }

@@ -179,7 +179,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
 }
 
 /// The blocks that check the run above this part.
-fn blocks(lab: &Lab, change: usize) -> Vec<&[Statement]> {
+pub(super) fn blocks(lab: &Lab, change: usize) -> Vec<&[Statement]> {
     let before = &lab.parts[..change];
     let run = before.iter().rposition(|part| matches!(part.what, What::Run(_))).unwrap_or(0);
     let after = lab.parts[run + 1..].iter().take_while(|part| !matches!(part.what, What::Run(_)));

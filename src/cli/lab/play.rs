@@ -18,14 +18,18 @@ use crate::model::Flow;
 use crate::narrate::quiz;
 use anyhow::Context;
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, BufRead, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
-/// Events of a run that are told at most, without `--all`: of them the last, and those of frames that were lost.
+/// Events of a run that are told at most, without `--all`: of them the first, the last, and those of frames that were
+/// lost.
 const SHOWN: usize = 40;
-const AT_END: usize = 8;
+const AT_BEGIN: usize = 4;
+const AT_END: usize = 6;
 const LOST: usize = 6;
 /// How often a prediction that is no answer may be put right.
 const TRIES: usize = 5;
@@ -205,8 +209,11 @@ fn step(
                 None => Source::Run,
             };
             let record = source.record(session, run, nth, runner)?;
-            tell(out, &record, &format!("layerlab {}", shell(&words)), &run.show, args)?;
             session.ran(run, record);
+            let at = session.lab.parts.iter().position(|other| std::ptr::eq(other, part)).unwrap_or(0);
+            let facts = session.check_instead(&check::blocks(session.lab, at + 1), session.record());
+            let rests: Vec<BTreeSet<u64>> = facts.into_iter().map(|checked| checked.events).collect();
+            tell(out, session.record(), &format!("layerlab {}", shell(&words)), &run.show, &rests, args)?;
         }
         _ => out.write_all(show::seen(part).as_bytes())?,
     }
@@ -246,27 +253,27 @@ fn tell(
     record: &Record,
     title: &str,
     show: &[String],
+    rests: &[BTreeSet<u64>],
     args: &RunLabArgs,
 ) -> anyhow::Result<()> {
     let mut wait = None;
-    if args.step && view::is_possible() {
+    // What stands on the ordinary screen is read before the whole screen covers it.
+    if args.step && view::is_possible() && keys::step()()? == Flow::Continue {
         let style = plan::plain_style(args.look, ModelArg::Both, false);
         Screen::show(title, style, record.lines.iter().map(|line| &**line))
             .context("the terminal does not take the whole screen")?;
-    } else if args.step {
+    } else if args.step && !view::is_possible() {
         wait = Some(keys::step());
     }
     let shown: Vec<_> = record.lines.iter().filter(|line| is_told(line)).collect();
-    let many = shown.len() > SHOWN && !args.all && wait.is_none();
-    let begin = shown.len().min(SHOWN - AT_END - LOST);
-    let (mut lost, mut left_out) = (0, 0);
+    let all = args.all || wait.is_some();
+    let chosen = if all { (0..shown.len()).collect() } else { chosen(&shown, rests) };
+    let mut left_out = 0;
     for (nth, line) in shown.iter().enumerate() {
-        let is_lost = line["fate"] == "dropped" && lost < LOST;
-        if many && nth >= begin && nth + AT_END < shown.len() && !is_lost {
+        if !chosen.contains(&nth) {
             left_out += 1;
             continue;
         }
-        lost += usize::from(is_lost && nth >= begin);
         if left_out > 0 {
             out.write_all(quiz::left_out(mem::take(&mut left_out)).as_bytes())?;
         }
@@ -289,6 +296,29 @@ fn tell(
         }
     }
     Ok(())
+}
+
+/// Which of the lines are told: the last, those of frames that were lost, those that the lab's facts rest on (first
+/// those of facts that rest on few), and, where there is room, the first.
+fn chosen(shown: &[&Rc<Json>], rests: &[BTreeSet<u64>]) -> BTreeSet<usize> {
+    let mut chosen: BTreeSet<usize> = (shown.len().saturating_sub(AT_END)..shown.len()).collect();
+    let lost = (0..shown.len()).filter(|nth| shown[*nth]["fate"] == "dropped");
+    chosen.extend(lost.take(LOST));
+    let mut rests: Vec<_> = rests.iter().collect();
+    rests.sort_by_key(|rests| rests.len());
+    for rests in rests {
+        let is_of = |nth: &usize| shown[*nth]["id"].as_u64().is_some_and(|id| rests.contains(&id));
+        let room = (SHOWN - AT_BEGIN).saturating_sub(chosen.len());
+        let new: Vec<usize> = (0..shown.len()).filter(is_of).filter(|nth| !chosen.contains(nth)).collect();
+        chosen.extend(new.into_iter().take(room));
+    }
+    for nth in 0..shown.len() {
+        if chosen.len() >= SHOWN {
+            break;
+        }
+        chosen.insert(nth);
+    }
+    chosen
 }
 
 /// Whether a line says something that another does not say too.

@@ -22,6 +22,8 @@ pub(super) struct Sent {
     pub(super) end: i64,
     /// The frame that carried them last.
     pub(super) last: FrameId,
+    /// When that was.
+    pub(super) at: Time,
     /// The first frame with them that is known to have arrived, or to be going to.
     pub(super) delivered: Option<FrameId>,
 }
@@ -100,7 +102,7 @@ impl Half {
     }
 
     /// Notes that a segment carried the octets from `start` to `end`. `delivered`: it is known to arrive.
-    pub(super) fn send(&mut self, start: i64, end: i64, id: FrameId, delivered: bool) {
+    pub(super) fn send(&mut self, start: i64, end: i64, (id, now): (FrameId, Time), delivered: bool) {
         // A segment that was sent again in part has two carriers from now on: each part is named by its own.
         self.split(start);
         self.split(end);
@@ -110,7 +112,7 @@ impl Half {
         while at < end {
             match self.sent.get_mut(i) {
                 Some(s) if s.start <= at => {
-                    s.last = id;
+                    (s.last, s.at) = (id, now);
                     if delivered {
                         s.delivered.get_or_insert(id);
                     }
@@ -120,7 +122,7 @@ impl Half {
                     let until = found.map_or(end, |s| s.start.min(end));
                     self.sent.insert(
                         i,
-                        Sent { start: at, end: until, last: id, delivered: delivered.then_some(id) },
+                        Sent { start: at, end: until, last: id, at: now, delivered: delivered.then_some(id) },
                     );
                     at = until;
                 }
@@ -201,10 +203,11 @@ impl Half {
         self.run.of.map(|(_, first)| (self.run.count, first))
     }
 
-    /// How many duplicate acknowledgments of this number the far host has got by `now`.
-    pub(super) fn duplicates_of(&self, number: u32, now: Time) -> u32 {
+    /// How many duplicate acknowledgments of this number the far host has got by `now`, since it sent the octet that
+    /// they ask for the last time: earlier ones tell nothing of what became of that.
+    pub(super) fn duplicates_of(&self, number: u32, sent: Time, now: Time) -> u32 {
         let runs = [&self.run, &self.run_before];
         let run = runs.into_iter().find(|r| r.of.is_some_and(|(of, _)| of == number));
-        run.map_or(0, |r| r.duplicates.iter().filter(|at| **at <= now).count() as u32)
+        run.map_or(0, |r| r.duplicates.iter().filter(|at| sent < **at && **at <= now).count() as u32)
     }
 }

@@ -220,7 +220,7 @@ fn sequence_notes(s: &Segment<'_, '_>, me: &Half, peer: &Half, silent: bool, not
     if let Some(earlier) = me.overlapping(s.start, again).next() {
         notes.push(TcpNote::Retransmission {
             of: earlier.last,
-            duplicate_acks: peer.duplicates_of(s.facts.seq, s.now),
+            duplicate_acks: peer.duplicates_of(s.facts.seq, earlier.at, s.now),
             needless: me.far_host_has(peer, s.start, again),
         });
     }
@@ -279,7 +279,7 @@ impl Half {
             return;
         }
         if s.end > s.start {
-            self.send(s.start, s.end, s.id, matches!(s.arrival, Arrival::At(_)));
+            self.send(s.start, s.end, (s.id, s.now), matches!(s.arrival, Arrival::At(_)));
         }
         self.next = Some(self.next.map_or(s.end, |next| next.max(s.end)));
     }
