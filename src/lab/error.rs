@@ -78,6 +78,9 @@ pub enum Problem {
     /// An option that writes a file.
     #[error("a lab writes no files: take {0} away; `lab check --keep` keeps what crosses the wire")]
     Writes(String),
+    /// A control character, which a terminal would obey.
+    #[error("the character {0:?} is for terminals, not for a text: take it away")]
+    Control(char),
     /// A quotation mark without its partner.
     #[error("a quotation mark {0} has no partner: close it")]
     Quote(char),

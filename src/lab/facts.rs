@@ -9,6 +9,9 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+/// Octets of a text that join() makes at most.
+const TEXT_MAX: usize = 1 << 16;
+
 /// What the names of a lab stand for so far.
 pub type Lets = BTreeMap<String, Value>;
 
@@ -284,7 +287,9 @@ impl<'a> Scope<'a> {
             Function::Join => match (self.value(&arguments[0]), self.value(last)) {
                 (Value::List(members), Value::Text(between)) => {
                     let members: Vec<String> = members.iter().map(Value::shown).collect();
-                    Value::Text(members.join(&between))
+                    let joined = members.join(&between);
+                    // A text of texts of texts would grow without bound.
+                    if joined.len() > TEXT_MAX { Value::Missing } else { Value::Text(joined) }
                 }
                 _ => Value::Missing,
             },

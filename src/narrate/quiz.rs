@@ -108,6 +108,12 @@ pub fn fact(verdict: Verdict, words: &str, failed: &Failed<'_>) -> String {
     text
 }
 
+/// A fact as it is written, and what was seen: for who teaches.
+#[must_use]
+pub fn detail(expected: &str, seen: &str) -> String {
+    lines("", &safe(expected, false)) + &lines("", &format!("seen: {}", safe(seen, false)))
+}
+
 /// A fact that a change breaks, and whether it did.
 #[must_use]
 pub fn changed(holds: bool, id: &str, seen: &str) -> String {

@@ -51,7 +51,7 @@ pub(crate) struct PlaceOfLab {
     #[arg(long, value_name = "KIND", value_parser = ["auto", "tap", "veth"], help_heading = "Network")]
     pub(crate) backend: Option<String>,
     /// The number from which every random decision derives
-    #[arg(long, value_name = "N", help_heading = "Network")]
+    #[arg(long, value_name = "N", help_heading = "Network", conflicts_with = "student")]
     pub(crate) seed: Option<u64>,
     /// Seed and parameters of this student
     #[arg(long, value_name = "ID")]

@@ -19,7 +19,7 @@ const ANSWERS_MAX: u64 = 4 << 20;
 
 /// `layerlab lab grade`.
 pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
-    let grades = grades(&args.files)?;
+    let (grades, wrong) = grades(&args.files);
     let mut out = io::stdout().lock();
     if args.csv {
         out.write_all(csv(&grades).as_bytes())?;
@@ -34,7 +34,11 @@ pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
             }
         }
     }
-    Ok(if grades.iter().all(Grade::passed) { Answer::Yes } else { Answer::No })
+    // One file that is none costs nobody else their row.
+    match wrong {
+        Some(wrong) => Err(wrong),
+        None => Ok(if grades.iter().all(Grade::passed) { Answer::Yes } else { Answer::No }),
+    }
 }
 
 fn told(grade: &Grade) -> quiz::Graded<'_> {
@@ -57,18 +61,25 @@ fn told(grade: &Grade) -> quiz::Graded<'_> {
 }
 
 /// One for each answers file, then one for each lab of a student whose captures came without.
-fn grades(files: &[PathBuf]) -> anyhow::Result<Vec<Grade>> {
+fn grades(files: &[PathBuf]) -> (Vec<Grade>, Option<anyhow::Error>) {
     let (mut grades, mut captures, mut used) = (Vec::new(), Vec::new(), Vec::new());
+    let mut wrong = None;
     for file in files {
-        if is_capture(file)? {
-            captures.push(file);
-        } else {
-            grades.push(answers(file, &mut used)?);
+        match is_capture(file) {
+            Ok(true) => captures.push(file),
+            Ok(false) => match answers(file, &mut used) {
+                Ok(grade) => grades.push(grade),
+                Err(error) => wrong = wrong.or(Some(error)),
+            },
+            Err(error) => wrong = wrong.or(Some(error)),
         }
     }
     captures.retain(|file| !used.contains(file));
-    grades.extend(alone(&captures)?);
-    Ok(grades)
+    match alone(&captures) {
+        Ok(more) => grades.extend(more),
+        Err(error) => wrong = wrong.or(Some(error)),
+    }
+    (grades, wrong)
 }
 
 /// Whether a file begins as a capture does, packed or not.

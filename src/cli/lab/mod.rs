@@ -18,7 +18,8 @@ pub(crate) use args::LabCommand;
 use args::PlaceOfLab;
 pub(super) use check::told;
 pub(crate) use show::question;
-use std::fs;
+use std::fs::File;
+use std::io::Read;
 
 /// `layerlab lab`.
 pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
@@ -32,6 +33,9 @@ pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
     }
 }
 
+/// Octets of a lab's file at most.
+const FILE_MAX: u64 = 1 << 20;
+
 /// The lab that is meant: a number of the course, or a file.
 pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let carried = which.parse::<u32>().ok().map(|number| {
@@ -43,8 +47,15 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
-            let text = fs::read_to_string(which)
+            let mut text = String::new();
+            File::open(which)
+                .and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text))
                 .with_context(|| format!("{which} is no lab's number, and no file that can be read"))?;
+            if text.len() as u64 > FILE_MAX {
+                return Err(
+                    Usage(format!("{which} is longer than any lab: {FILE_MAX} octets at most")).into()
+                );
+            }
             (which.to_owned(), text)
         }
     };

@@ -39,6 +39,14 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let lab = open_for(&args.lab, args.place.student.as_deref())?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
+    if let Some(file) =
+        args.answers.as_ref().filter(|file| file.metadata().is_ok_and(|found| found.len() > 0))
+    {
+        let text = "holds answers already: name another file, or take it away";
+        return Err(Usage(format!("{} {text}", file.display())).into());
+    }
+    // Before anybody has thought of an answer it is clear that it can be kept.
+    keep(args, &session, &[])?;
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
     if args.recorded {
@@ -226,7 +234,7 @@ fn checked(session: &mut Session<'_>, statements: &[Statement], teacher: bool) -
     for checked in session.check(statements) {
         text.push_str(&check::told(checked));
         if teacher {
-            text.push_str(&format!("      {}\n      seen: {}\n", checked.expected, checked.seen));
+            text.push_str(&quiz::detail(&checked.expected, &checked.seen));
         }
     }
     text

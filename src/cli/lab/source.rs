@@ -9,8 +9,12 @@ use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::{Lab, Record};
 use anyhow::Context;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Octets of a kept run's lines at most.
+const LINES_MAX: u64 = 16 << 20;
 
 /// Where a run's record comes from.
 pub(super) enum Source {
@@ -117,7 +121,10 @@ impl Source {
             Source::Run => runner.run(&words, run.text, None),
             Source::Keep(keep) => runner.run(&words, run.text, Some(keep)),
             Source::Captured(file) if is_lines(file) => {
-                let octets = fs::read(file).with_context(|| format!("{} cannot be read", file.display()))?;
+                let mut octets = Vec::new();
+                File::open(file)
+                    .and_then(|file| file.take(LINES_MAX).read_to_end(&mut octets))
+                    .with_context(|| format!("{} cannot be read", file.display()))?;
                 let printed = lines(&octets).with_context(|| format!("{} cannot be read", file.display()))?;
                 Ok(Record::kept(&printed))
             }

@@ -174,8 +174,10 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
         match key.split_once(' ').unwrap_or((key, "")) {
             ("vary", name) if !name.is_empty() => {
                 let options: Vec<String> = value.split('|').map(|option| option.trim().to_owned()).collect();
-                if options.len() < 2 || !all.contains(&options[0]) {
-                    let expected = "words of the command with `|` between, the one that stands in it first";
+                let fits = options.len() > 1 && all.contains(&options[0]);
+                if !fits || !commands::may_vary(&all, &options) {
+                    let expected =
+                        "words with `|` between, the one that stands in the command first, and no options";
                     return Err((line, Problem::Value { key: "vary", found: value, expected }));
                 }
                 vary.push(Vary { name: name.to_owned(), options });

@@ -19,21 +19,33 @@ const MAY: [&[&str]; 11] = [
 ];
 
 /// Options of these that write files.
-const WRITES: [&str; 2] = ["--capture", "--report"];
+const WRITES: [&str; 3] = ["--capture", "--report", "--resume"];
 
-/// What `layerlab` is followed by.
+/// What `layerlab` is followed by; of `loss` only itself, which has options alone.
 pub(super) fn may(words: &[String]) -> Result<(), Problem> {
     let begins =
-        |command: &&[&str]| command.iter().zip(words).filter(|(a, b)| a == b).count() == command.len();
-    if !MAY.iter().any(begins) {
+        |command: &&&[&str]| command.iter().zip(words).filter(|(a, b)| a == b).count() == command.len();
+    let other = || {
         let shown: Vec<String> = MAY.iter().map(|command| command.join(" ")).collect();
-        return Err(Problem::NotForLabs { found: words.join(" "), may: shown.join(", ") });
+        Problem::NotForLabs { found: words.join(" "), may: shown.join(", ") }
+    };
+    let command = MAY.iter().find(begins).ok_or_else(other)?;
+    if command == &["loss"] && words.get(1).is_some_and(|word| !word.starts_with('-')) {
+        return Err(other());
     }
     let writes = |word: &&String| WRITES.contains(&word.split('=').next().unwrap_or(word));
     match words.iter().find(writes) {
         Some(word) => Err(Problem::Writes(word.clone())),
         None => Ok(()),
     }
+}
+
+/// Whether words may be put in the place of one of the command: they make no other command of it, and are no options.
+pub(super) fn may_vary(words: &[String], options: &[String]) -> bool {
+    let commands = MAY.iter().filter(|command| command.iter().zip(words).all(|(a, b)| a == b));
+    let longest = commands.map(|command| command.len()).max().unwrap_or(0);
+    !words[..longest.min(words.len())].contains(&options[0])
+        && !options.iter().any(|word| word.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -48,8 +60,21 @@ mod tests {
         for line in ["wire run -- rm -rf x", "tcp serve", "ws connect ws://x", "lab check 4", "tcp", ""] {
             assert!(matches!(may(line), Err(Problem::NotForLabs { .. })), "{line}");
         }
-        for line in ["tcp echo --capture=x", "loss --report x"] {
+        assert!(matches!(may("loss sweep --resume x"), Err(Problem::NotForLabs { .. })));
+        for line in ["tcp echo --capture=x", "loss --report x", "loss --resume x"] {
             assert!(matches!(may(line), Err(Problem::Writes(_))), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_varies_makes_no_other_command() {
+        let vary = |line: &str, options: &[&str]| {
+            let options: Vec<String> = options.iter().map(|word| (*word).to_owned()).collect();
+            may_vary(&words(line).expect("words"), &options)
+        };
+        assert!(vary("tcp echo hello", &["hello", "network"]));
+        for options in [["dice", "run"], ["wire", "lab"], ["z1", "--"], ["z1", "--capture=x"]] {
+            assert!(!vary("wire dice z1", &options), "{options:?}");
         }
     }
 }

@@ -189,6 +189,11 @@ impl Lab {
     /// The first thing that cannot be understood: file, line, remedy.
     pub fn parse(file: &str, text: &str) -> Result<Lab, LabError> {
         let error = |line: usize, problem: Problem| LabError { file: file.to_owned(), line, problem };
+        let control = |line: &str| line.chars().find(|c| c.is_control() && *c != '\t');
+        let found = (1..).zip(text.lines()).find_map(|(number, line)| Some((number, control(line)?)));
+        if let Some((number, found)) = found {
+            return Err(error(number, Problem::Control(found)));
+        }
         let mut front: Option<(usize, Vec<(usize, &str)>)> = None;
         let mut parts = Vec::new();
         for piece in pieces(text).map_err(|(line, problem)| error(line, problem))? {

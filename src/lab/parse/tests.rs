@@ -108,7 +108,7 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("within: 5%", "within: a bit", 16, "such as 20%"),
         ("```predict guess", "```predict", 13, "a name of one word"),
         ("layerlab tcp", "ping tcp", 21, "layerlab's own commands alone"),
-        ("vary word: hello", "vary word: hallo", 20 + 3, "the one that stands in it first"),
+        ("vary word: hello", "vary word: hallo", 20 + 3, "stands in the command first"),
         ("let data = first(tcp.len > 0)", "let data = first(tcp.len = 0)", 27, "column 15: a single `=`"),
         (
             "data.frame.len\n  ==",
