@@ -95,7 +95,7 @@ impl Trailer<'_> {
         if !self.go_on()? {
             return Ok(false);
         }
-        self.say(&format!("\n{}\n", tour::command(&question.command)))?;
+        self.say(&format!("\n{}", quiz::command("$ ", &question.command)))?;
         let record = first.map_or_else(|| self.make(&question), Ok)?;
         self.runs += 1;
         let frames = record.outcome["frames"].as_object().into_iter().flatten();

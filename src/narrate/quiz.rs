@@ -38,6 +38,14 @@ pub struct Told<'a> {
     pub frames: &'a [u64],
 }
 
+/// A command behind `before`, as a shell takes it: where it is long, in several lines.
+#[must_use]
+pub fn command(before: &str, typed: &str) -> String {
+    // The end of a line takes a blank and the backslash, what goes on stands four columns further in.
+    let width = WIDTH - before.len() - 6;
+    format!("{before}{}\n", wrap(typed, width, width).join(&format!(" \\\n{}    ", " ".repeat(before.len()))))
+}
+
 /// An event of the run: when, on which host, its sentence, and fields that the lab wants to be seen.
 #[must_use]
 pub fn event(at_ns: Option<u64>, host: Option<&str>, sentence: &str, fields: &[(&str, String)]) -> String {

@@ -179,12 +179,6 @@ pub fn place(lab: u32, layers: &str) -> String {
     format!("        lab {lab}, layers: {layers}\n")
 }
 
-/// A command, as a shell takes it.
-#[must_use]
-pub fn command(typed: &str) -> String {
-    format!("$ {}", wrap(typed, WIDTH - 6, WIDTH - 6).join(" \\\n    "))
-}
-
 /// One line of a run, as its JSON tells it.
 #[derive(Debug, Clone, Copy)]
 pub struct Line<'a> {

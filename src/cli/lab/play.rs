@@ -197,7 +197,7 @@ fn step(
     match &part.what {
         What::Run(run) => {
             let words = session.words(run);
-            writeln!(out, "$ layerlab {}\n", shell(&words))?;
+            writeln!(out, "{}", quiz::command("$ ", &format!("layerlab {}", shell(&words))))?;
             out.flush()?;
             // Beside the answers lies what they can be worked out from again.
             let nth = captures.len() + 1;

@@ -58,7 +58,7 @@ pub(super) fn seen(part: &Part) -> String {
         _ if part.hidden => String::new(),
         What::Prose(text) => text.clone(),
         What::Predict(predict) => question(predict),
-        What::Run(run) | What::Change(parse::Change { run, .. }) => format!("    {}\n", run.command),
+        What::Run(run) | What::Change(parse::Change { run, .. }) => quiz::command("    ", &run.command),
         What::Check(_) => String::new(),
     }
 }
