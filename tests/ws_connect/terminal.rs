@@ -8,7 +8,8 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Instant;
 use tungstenite::Message;
 
-/// Types in a terminal of its own: waits for each word before it types what follows. Gives the status and the screen.
+/// Types in a terminal of its own: waits for each word before it types what follows. (A reply ends with its line; what is
+/// typed is echoed with a control sequence before the end of the line. So `word\r\n` is the reply, wherever the prompt is.) Gives the status and the screen.
 #[track_caller]
 fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
     let mut child = Command::new("script")
@@ -61,7 +62,7 @@ fn at_a_terminal(url: &str, more: &str) -> String {
 fn ctrl_d_closes_with_1000_and_waits_for_the_servers_close() {
     let (status, screen) = type_at(
         &at_a_terminal(&speaking(echo), ""),
-        &[("Ctrl-D closes", ""), ("> ", "hello\n"), ("hello", ""), ("\u{1b}[Khello", "\x04")],
+        &[("Ctrl-D closes", ""), ("> ", "hello\n"), ("hello", ""), ("hello\r\n", "\x04")],
     );
     assert_eq!(status, 0, "{screen}");
     assert!(screen.contains("closed with 1000 (Normal Closure)"), "{screen}");
@@ -76,8 +77,8 @@ fn ctrl_c_is_a_close_too_and_commands_are_no_messages() {
             ("a Pong came", "/nonsense\n"),
             ("no command /nonsense", "/binary 00ff41\n"),
             ("00 ff 41", "//slash\n"),
-            ("\u{1b}[K/slash", "/fragment 2 pieces\n"),
-            ("\u{1b}[Kpieces", "\x03"),
+            ("/slash\r\n", "/fragment 2 pieces\n"),
+            ("pieces\r\n", "\x03"),
         ],
     );
     assert_eq!(status, 0, "{screen}");
@@ -95,7 +96,7 @@ fn what_arrives_does_not_destroy_the_line_that_is_typed() {
     });
     let (status, screen) = type_at(
         &at_a_terminal(&url, ""),
-        &[("first", "half a "), ("between", "line\n"), ("\u{1b}[Khalf a line", "/close 4001 done\n")],
+        &[("first", "half a "), ("between", "line\n"), ("half a line\r\n", "/close 4001 done\n")],
     );
     assert_eq!(status, 0, "{screen}");
     assert!(screen.contains("closed with 4001"), "{screen}");
