@@ -53,11 +53,11 @@ const FILES: [(&str, &str); 7] = [
     ("x.pcapng", "layerlab ws echo hello --quiet --capture x.pcapng"),
     (
         "*.json",
-        "printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
+        "rm -f ada-04.json; printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
     ),
     (
         "ada-04-*.pcapng",
-        "printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
+        "rm -f ada-04.json; printf '5\\n2\\n2\\n' | layerlab lab run 4 --quiz --student ada --answers ada-04.json > /dev/null",
     ),
     (
         "./my-",
@@ -190,7 +190,9 @@ pub(crate) fn script(commands: &[String]) -> String {
     let mut text = "mkfifo typed; exec 9<>typed\n".to_owned();
     for (name, by) in FILES {
         let first = commands.iter().find(|command| command.contains(name));
-        if first.is_some_and(|command| !command.contains(&format!("--capture {name}"))) {
+        // Answers that one of the commands keeps are not written over.
+        let kept = by.contains("--answers") && commands.iter().any(|command| command.contains("--answers"));
+        if first.is_some_and(|command| !kept && !command.contains(&format!("--capture {name}"))) {
             let _ = writeln!(text, "{by} || exit 9");
         }
     }
