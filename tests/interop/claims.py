@@ -64,7 +64,8 @@ class Case:
     def __init__(self, vantage, lines, packets, summary):
         self.vantage = vantage
         self.run = lines[0]
-        self.outcome = lines[-1]
+        # Behind it `queue demo` tells what its programs did.
+        self.outcome = next(line for line in lines if line["kind"] == "outcome")
         self.events = [line for line in lines if line["kind"] == "event"]
         self.frames = {e["frame.number"]: e for e in self.events if e["what"] == "frame"}
         self.fates = {e["frame.number"]: e for e in self.events if e["what"] == "fate"}
