@@ -153,10 +153,7 @@ impl<'a> Question<'a> {
             }
         };
         let lab: &Lab = session.lab;
-        let predict = lab.parts.iter().find_map(|part| match &part.what {
-            What::Predict(predict) if predict.id == id => Some(predict),
-            _ => None,
-        });
+        let predict = lab.questions().find(|predict| predict.id == id);
         let mut runs = lab.parts.iter().enumerate().filter_map(|(nth, part)| match &part.what {
             What::Run(run) => Some((run, nth)),
             _ => None,
@@ -183,13 +180,10 @@ impl<'a> Question<'a> {
             Some((predict, run, nth)) => {
                 session.predicted(predict, None);
                 session.ran(run, record);
-                let behind = session.lab.parts[nth + 1..].iter();
                 let mut failed = String::new();
-                for part in behind.take_while(|part| !matches!(part.what, What::Run(_))) {
-                    if let What::Check(statements) = &part.what {
-                        let wrong = session.check(statements).iter().filter(|c| c.verdict == Verdict::Fails);
-                        failed.extend(wrong.map(labs::told));
-                    }
+                for statements in session.lab.checks(nth) {
+                    let wrong = session.check(statements).iter().filter(|c| c.verdict == Verdict::Fails);
+                    failed.extend(wrong.map(labs::told));
                 }
                 let answered = session.reveal().into_iter().find(|answered| answered.id == predict.id);
                 (answered.map_or_else(|| "not seen".to_owned(), |answered| answered.observed), failed)

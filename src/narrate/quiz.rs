@@ -1,6 +1,6 @@
 //! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
 
-use super::text::{safe, wrap};
+use super::text::{hanging, safe, wrap};
 use std::time::Duration;
 
 /// Columns that a lab is written in.
@@ -325,15 +325,7 @@ fn named(frames: &[u64]) -> String {
 
 /// A text behind a head, wrapped and indented.
 fn lines(head: &str, text: &str) -> String {
-    let room = WIDTH - MARGIN;
-    let wrapped = wrap(text, room, room);
-    let mut all = String::new();
-    for (nth, line) in wrapped.iter().enumerate() {
-        all.push_str(&if nth == 0 { format!("{head:<MARGIN$}") } else { " ".repeat(MARGIN) });
-        all.push_str(line);
-        all.push('\n');
-    }
-    all
+    hanging(head, text, MARGIN, WIDTH)
 }
 
 #[cfg(test)]

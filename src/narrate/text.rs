@@ -121,6 +121,17 @@ pub(super) fn right(text: &str, width: usize) -> String {
 /// A blank at which no line is broken. [`wrap`] turns it into a plain one. [`safe`] lets none through.
 pub(super) const NO_BREAK: &str = "\u{a0}";
 
+/// `text` behind `head`, wrapped at `width` and indented by `margin` columns, as wide as the head is made.
+pub(super) fn hanging(head: &str, text: &str, margin: usize, width: usize) -> String {
+    let mut all = String::new();
+    for (nth, line) in wrap(text, width - margin, width - margin).iter().enumerate() {
+        let before = if nth == 0 { head } else { "" };
+        all.push_str(format!("{before:<margin$}{line}").trim_end());
+        all.push('\n');
+    }
+    all
+}
+
 /// Breaks `text` at blanks into lines of at most `first`, then `rest` columns. A word wider than a
 /// line is broken anywhere. Blanks at a break are dropped; there is at least one line.
 pub(super) fn wrap(text: &str, first: usize, rest: usize) -> Vec<String> {

@@ -3,7 +3,7 @@
 //! Numbers are never in the words: what stands in braces is worked out from the run that was just made, by the lab's
 //! own expressions (`docs/labs.md`), and the lab's own questions and facts are used where there are any.
 
-use super::text::{safe, wrap};
+use super::text::{hanging, safe};
 
 /// A moment of the course.
 #[derive(Debug, Clone, Copy)]
@@ -226,15 +226,15 @@ fn line(line: &Line<'_>) -> String {
     let host = line.host.map(|host| format!("{host} ")).unwrap_or_default();
     // A float is exact enough for a tenth of a millisecond.
     let at = format!("{:>7.1} {layer:<16} ", line.at_ns as f64 / 1e6);
-    hanging(&at, &safe(&format!("{host}{head}"), false), MARGIN)
+    hanging(&at, &safe(&format!("{host}{head}"), false), MARGIN, WIDTH)
 }
 
 /// What was observed, and what there is to say of it.
 #[must_use]
 pub fn answer(observed: &str, says: &str) -> String {
-    let mut text = "\n".to_owned() + &hanging("RESULT   ", &safe(observed, false), 9);
+    let mut text = "\n".to_owned() + &hanging("RESULT   ", &safe(observed, false), 9, WIDTH);
     if !says.is_empty() {
-        text.push_str(&hanging("WHY      ", &safe(says, false), 9));
+        text.push_str(&hanging("WHY      ", &safe(says, false), 9, WIDTH));
     }
     text
 }
@@ -264,17 +264,7 @@ pub fn closing(runs: usize, frames: u64, seed: u64) -> String {
 }
 
 fn paragraph(text: &str) -> String {
-    hanging("", text, 0)
-}
-
-fn hanging(head: &str, text: &str, margin: usize) -> String {
-    let mut all = String::new();
-    for (nth, line) in wrap(text, WIDTH - margin, WIDTH - margin).iter().enumerate() {
-        let before = if nth == 0 { head.to_owned() } else { " ".repeat(margin) };
-        all.push_str(format!("{before}{line}").trim_end());
-        all.push('\n');
-    }
-    all
+    hanging("", text, 0, WIDTH)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use super::source::{Source, Sources};
 use super::{open, runner};
 use crate::cli::exit::{Answer, Cannot, Usage};
 use crate::lab::check::{Checked, Verdict};
-use crate::lab::parse::{Lab, Statement, What};
+use crate::lab::parse::{Lab, What};
 use crate::lab::session::Session;
 use crate::lab::student::{Student, personal};
 use crate::lab::{answers, shelf};
@@ -156,7 +156,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
                     out.flush()?;
                 }
                 let record = Source::Run.record(&session, &change.run, 0, &runner)?;
-                for checked in session.check_instead(&blocks(lab, nth), &record) {
+                for checked in session.check_instead(&lab.checks(nth), &record) {
                     if !change.breaks.contains(&checked.id) {
                         continue;
                     }
@@ -176,19 +176,6 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         passed: session.passed(),
         json: answers::json(&session, &[]),
     })
-}
-
-/// The blocks that check the run above this part.
-pub(super) fn blocks(lab: &Lab, change: usize) -> Vec<&[Statement]> {
-    let before = &lab.parts[..change];
-    let run = before.iter().rposition(|part| matches!(part.what, What::Run(_))).unwrap_or(0);
-    let after = lab.parts[run + 1..].iter().take_while(|part| !matches!(part.what, What::Run(_)));
-    after
-        .filter_map(|part| match &part.what {
-            What::Check(statements) => Some(&**statements),
-            _ => None,
-        })
-        .collect()
 }
 
 pub(super) fn verdict(checked: &Checked) -> quiz::Verdict {

@@ -13,7 +13,7 @@ use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Lab, Part, Record, Value, answers};
+use crate::lab::{Lab, Record, Value, answers};
 use crate::model::Flow;
 use crate::narrate::quiz;
 use anyhow::Context;
@@ -82,7 +82,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
             }
             continue;
         }
-        step(&mut out, part, &mut session, &runner, args, &mut captures)?;
+        step(&mut out, nth, &mut session, &runner, args, &mut captures)?;
     }
     keep(args, &session, &captures)?;
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
@@ -148,56 +148,52 @@ fn recall(out: &mut dyn Write, lab: &Lab, runner: &Runner) -> anyhow::Result<()>
 /// A prediction: committed before anything is shown.
 fn ask(out: &mut dyn Write, predict: &Predict) -> anyhow::Result<String> {
     out.write_all(show::question(predict).as_bytes())?;
-    for _ in 0..TRIES {
-        write!(out, "you:     ")?;
-        out.flush()?;
-        let mut typed = String::new();
-        if io::stdin().lock().read_line(&mut typed)? == 0 {
-            break;
-        }
-        match questions::read(predict, &typed) {
-            Ok(answer) => return Ok(answer),
-            Err(error) => writeln!(out, "         {error}")?,
-        }
-    }
-    Err(Usage("a prediction is asked for first: type one, or leave out --quiz".to_owned()).into())
+    let wanted = || Usage("a prediction is asked for first: type one, or leave out --quiz".to_owned()).into();
+    typed(out, predict, false)?.ok_or_else(wanted)
 }
 
 /// What was seen, before it is told: who predicts and then looks, learns from both.
 fn observe(out: &mut dyn Write, session: &mut Session<'_>) -> anyhow::Result<()> {
     for predict in session.due() {
         out.write_all(quiz::observe(&predict.ask).as_bytes())?;
-        for _ in 0..TRIES {
-            write!(out, "you:     ")?;
-            out.flush()?;
-            let mut typed = String::new();
-            if io::stdin().lock().read_line(&mut typed)? == 0 || typed.trim().is_empty() {
-                break;
-            }
-            match questions::read(predict, &typed) {
-                Ok(saw) => {
-                    session.saw(predict, saw);
-                    break;
-                }
-                Err(error) => writeln!(out, "         {error}")?,
-            }
+        if let Some(saw) = typed(out, predict, true)? {
+            session.saw(predict, saw);
         }
     }
     Ok(())
 }
 
+/// An answer, put right where it is none; nothing at the end of the input, after too many of these, or, where that
+/// `may_be_empty`, for an empty line.
+fn typed(out: &mut dyn Write, predict: &Predict, may_be_empty: bool) -> io::Result<Option<String>> {
+    for _ in 0..TRIES {
+        write!(out, "you:     ")?;
+        out.flush()?;
+        let mut typed = String::new();
+        if io::stdin().lock().read_line(&mut typed)? == 0 || may_be_empty && typed.trim().is_empty() {
+            break;
+        }
+        match questions::read(predict, &typed) {
+            Ok(answer) => return Ok(Some(answer)),
+            Err(error) => writeln!(out, "         {error}")?,
+        }
+    }
+    Ok(None)
+}
+
 fn step(
     out: &mut dyn Write,
-    part: &Part,
+    place: usize,
     session: &mut Session<'_>,
     runner: &Runner,
     args: &RunLabArgs,
     captures: &mut Vec<Option<String>>,
 ) -> anyhow::Result<()> {
+    let part = &session.lab.parts[place];
     match &part.what {
         What::Run(run) => {
-            let words = session.words(run);
-            writeln!(out, "{}", quiz::command("$ ", &format!("layerlab {}", shell(&words))))?;
+            let command = format!("layerlab {}", shell(&session.words(run)));
+            writeln!(out, "{}", quiz::command("$ ", &command))?;
             out.flush()?;
             // Beside the answers lies what they can be worked out from again.
             let nth = captures.len() + 1;
@@ -218,10 +214,9 @@ fn step(
             };
             let record = source.record(session, run, nth, runner)?;
             session.ran(run, record);
-            let at = session.lab.parts.iter().position(|other| std::ptr::eq(other, part)).unwrap_or(0);
-            let facts = session.check_instead(&check::blocks(session.lab, at + 1), session.record());
+            let facts = session.check_instead(&session.lab.checks(place), session.record());
             let rests: Vec<BTreeSet<u64>> = facts.into_iter().map(|checked| checked.events).collect();
-            tell(out, session.record(), &format!("layerlab {}", shell(&words)), &run.show, &rests, args)?;
+            tell(out, session.record(), &command, &run.show, &rests, args)?;
         }
         _ => out.write_all(show::seen(part).as_bytes())?,
     }

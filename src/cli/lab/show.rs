@@ -65,9 +65,5 @@ pub(super) fn seen(part: &Part) -> String {
 
 /// A question with its choices.
 pub(crate) fn question(predict: &Predict) -> String {
-    let choices: Vec<&str> = match &predict.answer {
-        parse::Answer::Choices(choices) => choices.iter().map(|(words, _)| &**words).collect(),
-        parse::Answer::Expression { .. } => Vec::new(),
-    };
-    quiz::question(&predict.ask, &choices)
+    quiz::question(&predict.ask, &predict.choices())
 }

@@ -3,7 +3,7 @@
 use super::args::{ColumnArg, WorksheetArgs};
 use super::{cannot, open_for, runner};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::parse::{Answer as Expected, Predict, What};
+use crate::lab::parse::Predict;
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::student::order;
@@ -35,11 +35,7 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let record = runner.run(&words, run.text, None).map_err(cannot)?;
     let frames = record.lines.iter().filter(|line| line["what"] == "frame");
     let rows: Vec<Row> = frames.take(ROWS_MAX).map(|frame| row(frame)).collect();
-    let questions = lab.parts.iter().filter_map(|part| match &part.what {
-        What::Predict(predict) => Some(question(predict)),
-        _ => None,
-    });
-    let questions: Vec<String> = questions.collect();
+    let questions: Vec<String> = lab.questions().map(question).collect();
     let asked: Vec<usize> = args.blank.iter().map(|column| *column as usize).collect();
     let has = |columns: &[usize]| {
         rows.iter().any(|row| columns.iter().any(|column| !row.cells[*column].is_empty()))
@@ -76,12 +72,9 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
 
 /// A question with its choices.
 fn question(predict: &Predict) -> String {
-    match &predict.answer {
-        Expected::Expression { .. } => predict.ask.clone(),
-        Expected::Choices(choices) => {
-            let choices: Vec<&str> = choices.iter().map(|(words, _)| &**words).collect();
-            format!("{} ({})", predict.ask, choices.join(" | "))
-        }
+    match &predict.choices()[..] {
+        [] => predict.ask.clone(),
+        choices => format!("{} ({})", predict.ask, choices.join(" | ")),
     }
 }
 
@@ -107,11 +100,7 @@ fn answers(
         let answered = session.answered.iter().find(|answered| answered.id == predict.id);
         answered.map(|answered| answered.observed.clone()).unwrap_or_default()
     };
-    let questions = lab.parts.iter().filter_map(|part| match &part.what {
-        What::Predict(predict) => Some(observed(predict)),
-        _ => None,
-    });
-    Ok(questions.collect())
+    Ok(lab.questions().map(observed).collect())
 }
 
 fn row(frame: &Value) -> Row {

@@ -158,6 +158,17 @@ impl Answer {
     }
 }
 
+impl Predict {
+    /// What may be chosen; nothing where a number or a text is asked for.
+    #[must_use]
+    pub fn choices(&self) -> Vec<&str> {
+        match &self.answer {
+            Answer::Choices(choices) => choices.iter().map(|(words, _)| &**words).collect(),
+            Answer::Expression { .. } => Vec::new(),
+        }
+    }
+}
+
 impl Run {
     /// Whether a capture of it can be kept: it is one run, on a wire of ours.
     #[must_use]
@@ -233,6 +244,27 @@ impl Lab {
         lab.parts = parts;
         names::check(&lab).map_err(|(line, problem)| error(line, problem))?;
         Ok(lab)
+    }
+
+    /// What is checked of a run: the blocks between it and the next; `part` is the run's own place, or one behind it.
+    #[must_use]
+    pub fn checks(&self, part: usize) -> Vec<&[Statement]> {
+        let is_run = |part: &Part| matches!(part.what, What::Run(_));
+        let run = self.parts[..=part].iter().rposition(is_run).unwrap_or(0);
+        let behind = self.parts[run + 1..].iter().take_while(|part| !is_run(part));
+        let checks = behind.filter_map(|part| match &part.what {
+            What::Check(statements) => Some(&**statements),
+            _ => None,
+        });
+        checks.collect()
+    }
+
+    /// The lab's questions, in order.
+    pub fn questions(&self) -> impl Iterator<Item = &Predict> {
+        self.parts.iter().filter_map(|part| match &part.what {
+            What::Predict(predict) => Some(predict),
+            _ => None,
+        })
     }
 
     /// The lab's runs, in order.

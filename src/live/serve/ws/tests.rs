@@ -5,7 +5,7 @@ use super::*;
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 use tungstenite::protocol::frame::coding::CloseCode as Code;
@@ -199,14 +199,27 @@ fn answers_of_every_size_keep_their_order() {
         let server = start(WsServe { recv_size, ..options() });
         let mut stream = server.raw();
         SockRef::from(&stream).set_recv_buffer_size(16 << 10).unwrap();
+        SockRef::from(&stream).set_send_buffer_size(16 << 10).unwrap();
         let mut writer = stream.try_clone().unwrap();
         let asked = asked.clone();
+        let written = Arc::new(AtomicUsize::new(0));
+        let progress = written.clone();
         let writes = thread::spawn(move || {
-            writer.write_all(&asked).unwrap();
+            for part in asked.chunks(16 << 10) {
+                writer.write_all(part).unwrap();
+                progress.fetch_add(part.len(), Ordering::Relaxed);
+            }
             // A reserved opcode: what was asked before it is answered before the Close.
             writer.write_all(&frame(0x83, b"")).unwrap();
         });
-        thread::sleep(Duration::from_millis(50));
+        // Nothing is read until nothing more can be written: the server holds answers, and reads no further.
+        let (mut before, mut unchanged) = (0, 0);
+        while unchanged < 4 {
+            thread::sleep(Duration::from_millis(100));
+            let now = written.load(Ordering::Relaxed);
+            unchanged = if now == before && now > 0 { unchanged + 1 } else { 0 };
+            before = now;
+        }
         let rest = rest_of(&mut stream);
         assert!(rest == [&answered[..], b"\x88\x02\x03\xea"].concat(), "{} octets", rest.len());
         writes.join().unwrap();
