@@ -65,9 +65,10 @@ fn time_wait_stays_with_the_side_that_closed_first() {
     }
 }
 
+/// The delay holds the state until it is looked at, right after shutdown().
 #[test]
 fn a_half_closed_connection_goes_on_in_the_other_direction() {
-    for lab in everywhere("tcp echo --half-close one two") {
+    for lab in everywhere("tcp echo --half-close one two --delay 20ms") {
         let fin = lab.noted("first_fin")[0];
         assert_eq!(fin["direction"], "to-server");
         let later: Vec<&Value> =
