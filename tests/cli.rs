@@ -35,6 +35,7 @@ mod output;
 mod queue;
 #[path = "cli/refused.rs"]
 mod refused;
+mod terminal;
 #[path = "cli/tour.rs"]
 mod tour;
 #[path = "cli/usage.rs"]

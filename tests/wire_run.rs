@@ -4,6 +4,7 @@
 
 #[path = "wire_run/control.rs"]
 mod control;
+mod terminal;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};

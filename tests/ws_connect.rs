@@ -3,11 +3,13 @@
 #![cfg(unix)]
 
 #[cfg(feature = "edit")]
-#[path = "ws_connect/terminal.rs"]
 mod terminal;
 #[cfg(feature = "tls")]
 #[path = "ws_connect/tls.rs"]
 mod tls;
+#[cfg(feature = "edit")]
+#[path = "ws_connect/typing.rs"]
+mod typing;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -30,6 +30,7 @@ pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
         backend: place.backend.to_possible_value().map(|value| value.get_name().to_owned()),
         private: true,
         seed: Some(seed),
+        meanwhile: if args.quiet { None } else { labs::listener() },
     };
     let color = plan::plain_style(args.look, ModelArg::Both, false).color;
     let wait = args.step.then(keys::step);

@@ -73,3 +73,18 @@ impl Record {
                 || is_of_calls(name) && if name == "exit" { self.exit.is_none() } else { !self.calls })
     }
 }
+
+/// What a line says to people.
+pub(crate) fn sentence(line: &Value) -> Option<&str> {
+    line["sentence"].as_str().or(line["text"].as_str())
+}
+
+/// Whether a line says something that another does not say too.
+pub(crate) fn is_told(line: &Value) -> bool {
+    let shown = match line["what"].as_str() {
+        Some("called") => false,
+        Some("fate") => line["fate"] == "dropped",
+        _ => true,
+    };
+    shown && sentence(line).is_some()
+}

@@ -1,12 +1,13 @@
 //! A lab's commands, run: layerlab itself, as a program of its own with `--json`, for at most [`LONGEST`].
 
 use super::keep::{Keep, stamp};
-use super::record::Record;
+use super::record::{Record, is_told, sentence};
 use crate::capture::Stamp;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -85,7 +86,28 @@ pub struct Runner {
     pub private: bool,
     /// `--seed`, where it was asked for.
     pub seed: Option<u64>,
+    /// Who hears of a command while it runs.
+    pub meanwhile: Option<fn(Meanwhile<'_>)>,
 }
+
+/// What there is to tell of a command before its end.
+#[derive(Debug, Clone, Copy)]
+pub enum Meanwhile<'a> {
+    /// It runs.
+    Runs {
+        /// For so long.
+        since: Duration,
+        /// What it said last; empty before there is anything.
+        newest: &'a str,
+    },
+    /// It has ended.
+    Ended,
+}
+
+/// How often is told of a command that runs.
+const MEANWHILE: Duration = Duration::from_millis(100);
+/// How soon it is seen that it has ended.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Runner {
     /// Runs layerlab with these words. Some commands write text for people alone. What crosses the wire and what
@@ -180,9 +202,20 @@ impl Runner {
             // Who does not read it to its end has said why.
             thread::spawn(move || drop(pipe.write_all(input)));
         }
-        let out = child.stdout.take().map(collect);
-        let err = child.stderr.take().map(collect);
-        let status = wait(&mut child);
+        let newest = self.meanwhile.map(|_| Newest::default());
+        let out = child.stdout.take().map(|pipe| collect(pipe, newest.clone()));
+        let err = child.stderr.take().map(|pipe| collect(pipe, None));
+        let status = wait(&mut child, |since| {
+            if let Some((tell, newest)) = self.meanwhile.zip(newest.as_ref()) {
+                tell(Meanwhile::Runs {
+                    since,
+                    newest: &newest.lock().unwrap_or_else(PoisonError::into_inner),
+                });
+            }
+        });
+        if let Some(tell) = self.meanwhile {
+            tell(Meanwhile::Ended);
+        }
         let text = |pipe: Option<thread::JoinHandle<Vec<u8>>>| {
             let octets = pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default();
             String::from_utf8_lossy(&octets).into_owned()
@@ -196,28 +229,50 @@ impl Runner {
 }
 
 /// The exit status (none for one by a signal), or `None` when it had to be ended.
-fn wait(child: &mut Child) -> io::Result<Option<Option<i32>>> {
-    let until = Instant::now() + LONGEST;
+fn wait(child: &mut Child, tell: impl Fn(Duration)) -> io::Result<Option<Option<i32>>> {
+    let began = Instant::now();
+    let mut told = began;
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(Some(status.code()));
         }
-        if Instant::now() >= until {
+        if began.elapsed() >= LONGEST {
             child.kill()?;
             child.wait()?;
             return Ok(None);
         }
-        thread::sleep(Duration::from_millis(5));
+        if told.elapsed() >= MEANWHILE {
+            told = Instant::now();
+            tell(began.elapsed());
+        }
+        thread::sleep(LOOK);
     }
 }
 
+/// What a command said last.
+type Newest = Arc<Mutex<String>>;
+
 /// Reads a pipe to its end, and keeps so much of it.
-fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> {
+fn collect(pipe: impl Read + Send + 'static, newest: Option<Newest>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut octets = Vec::new();
+        let mut pipe = BufReader::new(pipe).take(OUTPUT_MAX);
         // A pipe that breaks ends the output: what the exit status says counts.
-        let _ = pipe.by_ref().take(OUTPUT_MAX).read_to_end(&mut octets);
-        let _ = io::copy(&mut pipe, &mut io::sink());
+        let mut line = 0;
+        while let Ok(1..) = pipe.read_until(b'\n', &mut octets) {
+            let said = newest.as_ref().and_then(|newest| Some((newest, said(&octets[line..])?)));
+            if let Some((newest, said)) = said {
+                *newest.lock().unwrap_or_else(PoisonError::into_inner) = said;
+            }
+            line = octets.len();
+        }
+        let _ = io::copy(pipe.get_mut(), &mut io::sink());
         octets
     })
+}
+
+/// What a line of output tells, where it is one that is told.
+fn said(line: &[u8]) -> Option<String> {
+    let line = serde_json::from_slice(line).ok()?;
+    is_told(&line).then(|| sentence(&line).map(str::to_owned))?
 }

@@ -1,6 +1,6 @@
 //! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
 
-use super::text::{hanging, safe, wrap};
+use super::text::{clip, hanging, safe, wrap};
 use std::time::Duration;
 
 /// Columns that a lab is written in.
@@ -323,6 +323,13 @@ fn named(frames: &[u64]) -> String {
     }
 }
 
+/// A run that has not ended, in one line of at most `width` columns: for how long, and what came last.
+#[must_use]
+pub fn running(since: Duration, newest: &str, width: usize) -> String {
+    let newest = if newest.is_empty() { "running" } else { newest };
+    clip(&format!("{:>8.1} s  {}", since.as_secs_f64(), safe(newest, false)), width, "\u{2026}")
+}
+
 /// A text behind a head, wrapped and indented.
 fn lines(head: &str, text: &str) -> String {
     hanging(head, text, MARGIN, WIDTH)
@@ -331,6 +338,14 @@ fn lines(head: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_last_stands_behind_the_time_in_one_line() {
+        let since = Duration::from_millis(12_340);
+        assert_eq!(running(since, "SYN again\u{1b}", 80), "    12.3 s  SYN again\\u{1b}");
+        assert_eq!(running(since, "", 80), "    12.3 s  running");
+        assert_eq!(running(since, "SYN again", 16), "    12.3 s  SYN\u{2026}");
+    }
 
     #[test]
     fn a_wrong_prediction_is_answered_without_shame() {

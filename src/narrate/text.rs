@@ -118,6 +118,26 @@ pub(super) fn right(text: &str, width: usize) -> String {
     out
 }
 
+/// `text` in at most `width` columns; what is left out leaves an ellipsis where there is room for one.
+pub(super) fn clip(text: &str, width: usize, ellipsis: &str) -> String {
+    if columns(text) <= width {
+        return text.to_owned();
+    }
+    let (mark, room) = match width.checked_sub(columns(ellipsis)) {
+        Some(room) => (ellipsis, room),
+        None => ("", width),
+    };
+    let mut out = String::new();
+    for c in text.chars() {
+        out.push(c);
+        if columns(&out) > room {
+            out.pop();
+            break;
+        }
+    }
+    format!("{}{mark}", out.trim_end())
+}
+
 /// A blank at which no line is broken. [`wrap`] turns it into a plain one. [`safe`] lets none through.
 pub(super) const NO_BREAK: &str = "\u{a0}";
 

@@ -1,71 +1,45 @@
 //! The view on the whole screen, at a terminal of its own: keys go through, and the terminal is left as it was found.
 
 use crate::child::{Folder, LAYERLAB, run};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::{Duration, Instant};
+use crate::terminal::Terminal;
 
-const GUARD: Duration = Duration::from_secs(60);
 /// How a program takes the whole screen, and gives it back.
 const TAKEN: &str = "\x1b[?1049h";
 const GIVEN_BACK: &str = "\x1b[?1049l";
 
-/// Runs a shell's command in a terminal of 80 x 24: waits for each word before it types what follows. Gives the status
-/// and all that was written.
+/// Runs a shell's command in a terminal of 80 x 24: waits until each word is on the screen before it types what follows.
+/// Gives the status and all that was written.
 #[track_caller]
 fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
     let folder = Folder::new();
     // `stty` says before and after how the terminal is.
-    let command = format!(
+    let mut terminal = Terminal::of(&format!(
         "cd {} && stty rows 24 cols 80 && stty -a >before; {command}; status=$?; \
          stty -a | diff - before && echo same modes; exit $status",
         folder.path().display()
-    );
-    let mut child = Command::new("script")
-        .args(["-qec", &command, "/dev/null"])
-        .env("TERM", "xterm")
-        .env_remove("COLUMNS")
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("script, of util-linux");
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (tell, seen) = channel();
-    std::thread::spawn(move || {
-        let mut some = [0; 4096];
-        while let Ok(n @ 1..) = screen.read(&mut some) {
-            let _ = tell.send(some[..n].to_vec());
-        }
-    });
+    ));
     let mut octets = Vec::new();
-    let mut terminal = vt100::Parser::new(24, 80, 0);
-    let until = Instant::now() + GUARD;
-    let mut words = dialogue.iter().peekable();
+    let mut screen = vt100::Parser::new(24, 80, 0);
+    let mut words = dialogue;
     loop {
-        let now = terminal.screen().contents();
-        if let Some((_, typed)) = words.next_if(|(word, _)| now.contains(word)) {
-            keys.write_all(typed.as_bytes()).unwrap();
+        let now = screen.screen().contents();
+        if let [(word, keys), rest @ ..] = words
+            && now.contains(word)
+        {
+            terminal.press(keys);
+            words = rest;
             continue;
         }
-        match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(some) => {
-                terminal.process(&some);
+        let missing = || format!("{:?} is missing in\n{now}", words.first());
+        match terminal.written(missing) {
+            Some(some) => {
+                screen.process(&some);
                 octets.extend(some);
             }
-            // The screen ends with the terminal.
-            Err(RecvTimeoutError::Disconnected) if words.peek().is_none() => {
-                return (
-                    child.wait().unwrap().code().unwrap(),
-                    String::from_utf8_lossy(&octets).into_owned(),
-                );
+            None if words.is_empty() => {
+                return (terminal.status(), String::from_utf8_lossy(&octets).into_owned());
             }
-            Err(error) => {
-                let _ = child.kill();
-                panic!("{:?} is missing in\n{now}\n{error}", words.peek());
-            }
+            None => panic!("it ended, and {}", missing()),
         }
     }
 }
@@ -171,7 +145,8 @@ fn a_signal_ends_a_lab_in_its_view() {
 
 #[test]
 fn a_long_run_of_a_lab_is_told_in_part() {
-    let lab = "# Many\n\n```lab\nnumber: 99\nmodule: T. Tried\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\n\
+    let lab = "# Many\n\n```lab\nnumber: 99\nmodule: T. Tried\nminutes: 1\nlayers: 4\n\
+                needs: nothing\n```\n\n\
                ```run\nlayerlab udp echo --count 60 --net loopback\n```\n\n```check\n# It is sent.\n\
                sent: count(call == \"sendto\") > 0\n```\n\n## Sources\n\n- RFC 768\n";
     let folder = Folder::new();
@@ -190,4 +165,26 @@ fn without_a_terminal_a_labs_events_are_stepped_by_lines_of_input() {
     let stepped = run("lab run 4 --recorded --step");
     assert!(stepped.err.contains("no more waiting"), "{}", stepped.err);
     assert!(stepped.out(0).contains("facts hold"), "{}", stepped.out);
+}
+
+/// A lab's command that takes longer than a second says on a terminal what came last; nothing of it stays.
+#[test]
+fn a_lab_says_what_came_last_while_its_command_runs() {
+    let folder = Folder::new();
+    let lab = folder.path().join("slow.md");
+    let text = "# Slow\n\n```lab\nnumber: 99\nmodule: A. Layers\nminutes: 1\nlayers: 4\n\
+                needs: private network\n```\n\n```run\nlayerlab tcp echo --delay 400ms\n```\n\n```check\nopens: count(tcp.flags.syn == 1) >= 2\n```\n\n## Sources\n\n- RFC 9293 s3.5: the handshake\n";
+    std::fs::write(&lab, text).unwrap();
+    let command = format!("{LAYERLAB} lab run {}", lab.display());
+    let (status, screen) = type_at(&command, &[(" s  ", "")]);
+    assert_eq!(status, 0, "{screen}");
+    let during: Vec<&str> = screen.split('\r').filter(|part| part.ends_with("\x1b[K")).collect();
+    assert!(during.iter().any(|part| part.contains(" s  ") && part.contains("SYN")), "{during:?}");
+    let mut after = vt100::Parser::new(200, 80, 0);
+    after.process(screen.as_bytes());
+    let after = after.screen().contents();
+    assert!(after.contains("SYN,ACK") && !after.contains(" s  "), "{after}");
+    // Where nobody watches nothing is said.
+    let piped = run(&format!("lab run {}", lab.display()));
+    assert!(piped.code() == 0 && !piped.out.contains('\r') && piped.err.is_empty(), "{}", piped.err);
 }

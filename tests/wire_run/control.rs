@@ -1,5 +1,6 @@
 //! Running networks, from outside: found by name, changed, joined.
 
+use super::terminal::type_at;
 use super::{
     GUARD, LAYERLAB, SERVE, Scratch, Told, backends, layerlab, run, text, to_the_end, told, wire_run,
 };
@@ -8,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::{SocketAddr, UnixStream};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 #[track_caller]
@@ -182,57 +183,6 @@ fn a_shell_joins_the_host_that_it_names() {
         to_the_end(out);
         assert_eq!(guest.wait().unwrap().code(), Some(128 + 9));
     }
-}
-
-/// Types at a shell in a terminal of its own: waits for each word before it types what follows.
-#[track_caller]
-fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
-    let mut child = Command::new("script")
-        .args(["-qec", command, "/dev/null"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("script, of util-linux");
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (tell, seen) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let mut some = [0; 4096];
-        while let Ok(n @ 1..) = screen.read(&mut some) {
-            let _ = tell.send(String::from_utf8_lossy(&some[..n]).into_owned());
-        }
-    });
-    let (mut all, mut from) = (String::new(), 0);
-    let until = Instant::now() + GUARD;
-    for (word, typed) in dialogue {
-        let found = loop {
-            if let Some(at) = all[from..].find(word) {
-                break at;
-            }
-            match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(some) => all.push_str(&some),
-                Err(e) => {
-                    let _ = child.kill();
-                    panic!("no {word:?} in {:?}: {e}", &all[from..]);
-                }
-            }
-        };
-        from += found + word.len();
-        keys.write_all(typed.as_bytes()).unwrap();
-    }
-    // The screen ends with the terminal.
-    loop {
-        match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(some) => all.push_str(&some),
-            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => break,
-            Err(e) => {
-                let _ = child.kill();
-                panic!("it does not end after {all:?}: {e}");
-            }
-        }
-    }
-    let status = child.wait().unwrap();
-    (status.code().unwrap(), all)
 }
 
 /// Ctrl-Z stops a job, and the shell goes on. A shell that has not yet noticed that the job was killed wants to be told

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod grade;
+mod meanwhile;
 mod play;
 mod show;
 mod source;
@@ -17,6 +18,7 @@ use anyhow::Context;
 pub(crate) use args::LabCommand;
 use args::PlaceOfLab;
 pub(super) use check::told;
+pub(crate) use meanwhile::listener;
 pub(crate) use show::question;
 use std::fs::File;
 use std::io::Read;
@@ -78,6 +80,7 @@ fn runner(lab: &Lab, place: &PlaceOfLab, student: Option<&Student>) -> anyhow::R
         backend: place.backend.clone(),
         private: lab.needs == Needs::PrivateNetwork,
         seed: place.seed.or_else(|| student.map(Student::seed)),
+        meanwhile: meanwhile::listener(),
     })
 }
 

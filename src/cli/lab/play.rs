@@ -11,9 +11,10 @@ use crate::lab::filter::field;
 use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
+
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Lab, Record, Value, answers};
+use crate::lab::{Lab, Record, Value, answers, is_told, sentence};
 use crate::model::Flow;
 use crate::narrate::quiz;
 use anyhow::Context;
@@ -280,7 +281,7 @@ fn tell(
         if left_out > 0 {
             out.write_all(quiz::left_out(mem::take(&mut left_out)).as_bytes())?;
         }
-        let sentence = line["sentence"].as_str().or(line["text"].as_str()).unwrap_or_default();
+        let sentence = sentence(line).unwrap_or_default();
         // What a host's program or kernel did; a frame's sentence has its direction.
         let host = line["place"].as_str().filter(|place| *place != "wire");
         let fields: Vec<(&str, String)> = show
@@ -322,14 +323,4 @@ fn chosen(shown: &[&Rc<Json>], rests: &[BTreeSet<u64>]) -> BTreeSet<usize> {
         chosen.insert(nth);
     }
     chosen
-}
-
-/// Whether a line says something that another does not say too.
-fn is_told(line: &Json) -> bool {
-    let shown = match line["what"].as_str() {
-        Some("called") => false,
-        Some("fate") => line["fate"] == "dropped",
-        _ => true,
-    };
-    shown && (line["sentence"].is_string() || line["text"].is_string())
 }

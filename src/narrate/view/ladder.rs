@@ -2,8 +2,8 @@
 
 use super::super::blocks::{Block, End, Rung};
 use super::super::style::{Ink, Models, Style};
-use super::super::text::{columns, ms, pad, right};
-use super::{Line, clip};
+use super::super::text::{clip, columns, ms, pad, right};
+use super::Line;
 use crate::model::{Direction, Place, Side, Standing};
 
 /// Columns of a time.

@@ -13,7 +13,7 @@ mod recorded;
 use super::blocks::{Block, Blocks};
 use super::heading;
 use super::style::{Ink, Models, Style};
-use super::text::{columns, ms, pad, safe, wrap};
+use super::text::{clip, columns, ms, pad, safe, wrap};
 use crate::model::{Event, Located, Outcome, Run};
 use std::time::Duration;
 
@@ -366,24 +366,4 @@ impl View {
         let text: Vec<&str> = std::iter::once(first).chain(["q leave"]).chain(more.copied()).collect();
         Line::of(clip(&text.join("   "), width, self.style.glyphs().ellipsis), Ink::Dim)
     }
-}
-
-/// `text` in at most `width` columns; what is left out leaves an ellipsis where there is room for one.
-fn clip(text: &str, width: usize, ellipsis: &str) -> String {
-    if columns(text) <= width {
-        return text.to_owned();
-    }
-    let (mark, room) = match width.checked_sub(columns(ellipsis)) {
-        Some(room) => (ellipsis, room),
-        None => ("", width),
-    };
-    let mut out = String::new();
-    for c in text.chars() {
-        out.push(c);
-        if columns(&out) > room {
-            out.pop();
-            break;
-        }
-    }
-    format!("{}{mark}", out.trim_end())
 }

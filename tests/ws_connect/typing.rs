@@ -1,58 +1,10 @@
-//! A person at a terminal: typing, commands, what arrives meanwhile, Ctrl-D.
+//! A person at a terminal: typing, commands, what arrives meanwhile, Ctrl-D. A reply ends with its line; what is typed is
+//! echoed with a control sequence before the end of the line. So `word\r\n` is the reply, wherever the prompt is.
 #![cfg(target_os = "linux")]
 
-use super::{GUARD, LAYERLAB, echo, speaking};
-use std::io::{Read, Write};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Instant;
+use super::terminal::type_at;
+use super::{LAYERLAB, echo, speaking};
 use tungstenite::Message;
-
-/// Types in a terminal of its own: waits for each word before it types what follows. (A reply ends with its line; what is
-/// typed is echoed with a control sequence before the end of the line. So `word\r\n` is the reply, wherever the prompt is.) Gives the status and the screen.
-#[track_caller]
-fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
-    let mut child = Command::new("script")
-        .args(["-qec", command, "/dev/null"])
-        .env("TERM", "xterm")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("script, of util-linux");
-    let (mut keys, mut screen) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-    let (tell, seen) = channel();
-    std::thread::spawn(move || {
-        let mut some = [0; 4096];
-        while let Ok(n @ 1..) = screen.read(&mut some) {
-            let _ = tell.send(String::from_utf8_lossy(&some[..n]).into_owned());
-        }
-    });
-    let (mut all, mut from) = (String::new(), 0);
-    let until = Instant::now() + GUARD;
-    let mut words = dialogue.iter();
-    let mut next = words.next();
-    loop {
-        if let Some((word, typed)) = next
-            && let Some(at) = all[from..].find(word)
-        {
-            from += at + word.len();
-            keys.write_all(typed.as_bytes()).unwrap();
-            next = words.next();
-            continue;
-        }
-        match seen.recv_timeout(until.saturating_duration_since(Instant::now())) {
-            Ok(some) => all.push_str(&some),
-            // The screen ends with the terminal.
-            Err(RecvTimeoutError::Disconnected) if next.is_none() => break,
-            Err(error) => {
-                let _ = child.kill();
-                panic!("{next:?} is missing in {:?}: {error}", &all[from..]);
-            }
-        }
-    }
-    (child.wait().unwrap().code().unwrap(), all)
-}
 
 fn at_a_terminal(url: &str, more: &str) -> String {
     format!("{LAYERLAB} ws connect {url} {more}")
