@@ -10,7 +10,7 @@ use layerlab::report::push::Pushed;
 use model::Sink;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 #[path = "../src/narrate/tests/fixture.rs"]
@@ -91,6 +91,57 @@ fn documented(text: &str, heading: &str) -> BTreeSet<String> {
     }
     assert!(!found.is_empty(), "nothing under {heading}");
     found
+}
+
+/// Every name that a lab may use of a line: the page's keys, what a line is, and the header fields that are named in the
+/// dissectors.
+#[test]
+fn a_labs_fields_are_those_that_are_written() {
+    let (_, page) = paper("json.md");
+    // A lab's run may be one of a command that prints text.
+    let mut names: BTreeSet<String> = ["line", "text"].map(str::to_owned).into();
+    for line in page.lines() {
+        if let Some(row) = line.strip_prefix("| `") {
+            let (name, rest) = row.split_once('`').expect("a closed backtick");
+            names.insert(name.replace("[]", ""));
+            if name == "what" {
+                names.extend(rest.split('`').skip(1).step_by(2).map(str::to_owned));
+            }
+        } else if let Some(kind) = line.strip_prefix("## ").filter(|title| !title.contains(' ')) {
+            names.insert(kind.to_owned());
+        }
+    }
+    for room in ["src/stack", "src/narrate/json"] {
+        literals(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(room), &mut names);
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/lab/parse/fields.txt");
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    same(&path, &written, &names.iter().map(|name| format!("{name}\n")).collect::<String>());
+}
+
+/// The texts of a folder's code that are names with dots, as Wireshark's are.
+fn literals(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            if !path.ends_with("tests") {
+                literals(&path, names);
+            }
+        } else if path.extension().is_some_and(|ending| ending == "rs") && !path.ends_with("tests.rs") {
+            let code = fs::read_to_string(&path).unwrap();
+            let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+            let texts = code.split('"').filter(|text| {
+                let parts = || text.split('.');
+                let word = |part: &str| {
+                    part.starts_with(|c: char| c.is_ascii_lowercase())
+                        && part.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+                };
+                // RFC 2606 s3: a host's name in an example.
+                parts().count() > 1 && parts().all(word) && !text.starts_with("example.")
+            });
+            names.extend(texts.map(str::to_owned));
+        }
+    }
 }
 
 /// A packet of each version of IP that carries what is not decoded.

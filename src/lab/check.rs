@@ -1,6 +1,6 @@
 //! Facts held against a run: what was expected, what was seen, and in which frames.
 
-use super::facts::{self, Lets};
+use super::facts::{self, Lets, Names, names};
 use super::filter::present;
 use super::parse::Statement;
 use super::record::Record;
@@ -43,13 +43,13 @@ fn absent(fact: &Statement, block: &[Statement], record: &Record, lets: &Lets) -
     let (mut absent, mut used) = (BTreeSet::new(), BTreeSet::new());
     let mut waiting = vec![&fact.expression];
     while let Some(expression) = waiting.pop() {
-        facts::names(expression, false, &mut |name, in_filter| {
+        names(expression, Names::Own, &mut |name, of| {
             let first = name.split('.').next().unwrap_or(name);
             if lets.contains_key(first) {
                 let made_here = block.iter().find(|statement| statement.is_let && statement.name == first);
                 waiting
                     .extend(made_here.filter(|_| used.insert(first.to_owned())).map(|made| &made.expression));
-            } else if in_filter && !record.lines.iter().any(|line| present(line, name)) {
+            } else if of == Names::Line && !record.lines.iter().any(|line| present(line, name)) {
                 absent.insert(name.to_owned());
             }
         });
@@ -108,7 +108,7 @@ mod tests {
     fn of_a_fact_that_fails_names_are_told_that_nothing_has() {
         let (file, text) = shelf::LABS.iter().find(|(file, _)| file.contains("/04-")).unwrap();
         let slip =
-            text.replace("let syn = first(tcp.flags == 0x0002)", "let syn = first(tcp.flagz == 0x0002)");
+            text.replace("let syn = first(tcp.flags == 0x0002)", "let syn = first(udp.length == 0x0002)");
         let record =
             Record::read(r#"{"kind":"event","what":"frame","tcp.flags":"0x0002","tcp.len":0}"#, Some(0));
         let lab = Lab::parse(file, &slip).unwrap();
@@ -118,6 +118,6 @@ mod tests {
         });
         let checked = check(statements.unwrap(), &record, &mut Lets::new(), &mut BTreeSet::new());
         let flags = checked.iter().find(|checked| checked.id == "flags").unwrap();
-        assert_eq!((flags.verdict, &flags.absent[..]), (Verdict::Fails, &["tcp.flagz".to_owned()][..]));
+        assert_eq!((flags.verdict, &flags.absent[..]), (Verdict::Fails, &["udp.length".to_owned()][..]));
     }
 }

@@ -103,6 +103,14 @@ pub enum Problem {
         /// The name.
         name: String,
     },
+    /// A field that no line of a run can have.
+    #[error("no line of a run has a field {name}{}: its name is the one that --json writes (docs/json.md), for a header's Wireshark's", near.as_ref().map(|near| format!(" (did you mean {near}?)")).unwrap_or_default())]
+    NoField {
+        /// The name.
+        name: String,
+        /// The field that is probably meant.
+        near: Option<String>,
+    },
     /// The same name twice.
     #[error("{0} is there twice: names of facts, predictions and lets are used once in a lab")]
     Twice(String),

@@ -66,36 +66,52 @@ pub fn seen(expression: &Expression, record: &Record, lets: &Lets) -> Vec<String
 #[must_use]
 pub fn is_open(expression: &Expression, record: &Record, of_calls: &BTreeSet<String>) -> bool {
     let mut open = record.captured && record.absent;
-    names(expression, false, &mut |name, _| {
+    names(expression, Names::Own, &mut |name, _| {
         open |= record.lacks(name) || of_calls.contains(name.split('.').next().unwrap_or(name));
     });
     open
 }
 
-/// Every name in it, and whether it stands where a line is meant.
-pub fn names(expression: &Expression, in_filter: bool, each: &mut dyn FnMut(&str, bool)) {
+/// Where a name stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// By itself: a let's, or the run's.
+    Own,
+    /// Where a line is asked: a field's, or a let's.
+    Line,
+    /// Behind something that gives a line: `first(tcp).tcp.len`.
+    Field,
+}
+
+/// Every name in it, and where that stands.
+pub fn names(expression: &Expression, of: Names, each: &mut dyn FnMut(&str, Names)) {
     match expression {
         Expression::Number(_) | Expression::Text(_) => {}
-        Expression::Name(name) => each(name, in_filter),
-        Expression::List(members) => members.iter().for_each(|m| names(m, in_filter, each)),
-        Expression::Field(inner, _) | Expression::Not(inner) => names(inner, in_filter, each),
+        Expression::Name(name) => each(name, of),
+        Expression::List(members) => members.iter().for_each(|m| names(m, of, each)),
+        Expression::Not(inner) => names(inner, of, each),
+        Expression::Field(inner, name) => {
+            each(name, Names::Field);
+            names(inner, of, each);
+        }
         Expression::And(a, b)
         | Expression::Or(a, b)
         | Expression::Compare(a, _, b)
         | Expression::Arithmetic(a, _, b) => {
-            names(a, in_filter, each);
-            names(b, in_filter, each);
+            names(a, of, each);
+            names(b, of, each);
         }
         Expression::In(one, members) => {
-            names(one, in_filter, each);
+            names(one, of, each);
             for (low, high) in members {
-                names(low, in_filter, each);
-                high.iter().for_each(|high| names(high, in_filter, each));
+                names(low, of, each);
+                high.iter().for_each(|high| names(high, of, each));
             }
         }
         Expression::Call(function, arguments) => {
             for (nth, argument) in arguments.iter().enumerate() {
-                names(argument, in_filter || function.about_line(nth, arguments.len()), each);
+                let of = if function.about_line(nth, arguments.len()) { Names::Line } else { of };
+                names(argument, of, each);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One going through a lab: what was predicted, run and found, in the order of the file.
 
 use super::check::{Checked, Verdict, check};
-use super::facts::{Lets, is_open, names};
+use super::facts::{Lets, Names, is_open, names};
 use super::parse::{Lab, Predict, Run, Statement, What};
 use super::quiz::{self, Answered};
 use super::record::Record;
@@ -198,11 +198,11 @@ impl<'l> Session<'l> {
 /// Whether every name that an answer uses stands for something.
 fn answerable(predict: &Predict, lets: &Lets) -> bool {
     let mut known = true;
-    let mut look = |name: &str, in_filter: bool| {
+    let mut look = |name: &str, of: Names| {
         let first = name.split('.').next().unwrap_or(name);
         let of_run = ["exit", "outcome", "run"].contains(&first);
-        known &= in_filter || of_run || lets.get(first).is_some_and(|value| *value != Value::Missing);
+        known &= of != Names::Own || of_run || lets.get(first).is_some_and(|value| *value != Value::Missing);
     };
-    predict.answer.expressions().for_each(|expression| names(expression, false, &mut look));
+    predict.answer.expressions().for_each(|expression| names(expression, Names::Own, &mut look));
     known
 }

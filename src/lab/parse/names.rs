@@ -2,8 +2,13 @@
 
 use super::{Lab, Predict, Problem, Vary, What, Wrong};
 use crate::lab::expression::Expression;
-use crate::lab::facts::names;
+use crate::lab::facts::{Names, names};
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+/// Every field of a line and every header field, a name a line, and what a line can be: written by a test from
+/// `docs/json.md` and the dissectors.
+static FIELDS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| include_str!("fields.txt").lines().collect());
 
 /// What a line or a protocol is called: no let may be.
 const RESERVED: [&str; 20] = [
@@ -113,17 +118,33 @@ fn define(line: usize, name: &str, lets: &mut BTreeSet<String>) -> Result<(), Wr
     once(line, name, lets)
 }
 
-/// Outside a filter a name is a let's, or the run's.
+/// A name is a let's, the run's, or, where a line is meant, a field's. One that no line can have would make a fact that
+/// cannot fail.
 fn known(line: usize, expression: &Expression, lets: &BTreeSet<String>) -> Result<(), Wrong> {
-    let mut unknown = None;
-    names(expression, false, &mut |name, in_filter| {
-        let first = name.split('.').next().unwrap_or(name);
-        if !in_filter && !lets.contains(first) && !["exit", "outcome", "run"].contains(&first) {
-            unknown.get_or_insert_with(|| name.to_owned());
-        }
+    let mut wrong = None;
+    names(expression, Names::Own, &mut |name, of| {
+        let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
+        let problem = match (of, rest) {
+            (Names::Own, _) if ["exit", "outcome", "run"].contains(&first) => return,
+            (Names::Own | Names::Line, None) if lets.contains(first) => return,
+            (Names::Own | Names::Line, Some(field)) if lets.contains(first) => unknown_field(field),
+            (Names::Own, _) => Some(Problem::Unknown { name: name.to_owned() }),
+            (Names::Line | Names::Field, _) => unknown_field(name),
+        };
+        wrong = wrong.take().or(problem);
     });
-    match unknown {
-        None => Ok(()),
-        Some(name) => Err((line, Problem::Unknown { name })),
+    wrong.map_or(Ok(()), |problem| Err((line, problem)))
+}
+
+/// A field, a protocol with fields, or what a line is.
+fn unknown_field(name: &str) -> Option<Problem> {
+    let is_protocol = || {
+        FIELDS.range(name..).any(|field| field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+    };
+    if FIELDS.contains(name) || !name.contains('.') && is_protocol() {
+        return None;
     }
+    let near = FIELDS.iter().map(|field| (strsim::jaro_winkler(name, field), field));
+    let near = near.filter(|(score, _)| *score > 0.9).max_by(|a, b| a.0.total_cmp(&b.0));
+    Some(Problem::NoField { name: name.to_owned(), near: near.map(|(_, field)| (*field).to_owned()) })
 }
