@@ -343,7 +343,7 @@ def analysis(case, id, event, where):
             case.used.add(reason)
     duplicate = found.get("duplicate_ack")
     expected = duplicate and duplicate["nth"] - len(widened(case, id, duplicate["frame"])) + idle_before(case, id, row)
-    if duplicate and row.has("tcp.analysis.window_update"):
+    if duplicate and row.has(*OTHERWISE):
         expected = None
     if duplicate is None and row.has("tcp.analysis.duplicate_ack_num") and nothing_under_way(case, id, row):
         case.used.add("an ACK again while nothing is under way is no duplicate (RFC 5681 s2 a); tshark counts it")
@@ -375,10 +375,14 @@ def end_of(row):
     return (row.number("tcp.seq_raw") + row.number("tcp.len") + (flags & 1) + (flags >> 1 & 1)) % 2**32
 
 
+# What tshark calls a duplicate ACK in its place: see SELECTIVE, and the answer to what it took for a keep-alive.
+OTHERWISE = ("tcp.analysis.window_update", "tcp.analysis.keep_alive_ack")
+
+
 def widened(case, id, of):
-    """The duplicates of the ACK `of`, up to frame `id`, that tshark calls window updates (see SELECTIVE)."""
+    """The duplicates of the ACK `of`, up to frame `id`, that tshark calls something else."""
     return [n for n, e in case.frames.items() if n <= id and notes(e).get("duplicate_ack", {}).get("frame") == of
-        and n in case.row and case.row[n].has("tcp.analysis.window_update")]
+        and n in case.row and case.row[n].has(*OTHERWISE)]
 
 
 def idle_before(case, id, row):
