@@ -4,6 +4,8 @@
 #[path = "cli/child.rs"]
 #[allow(dead_code)]
 mod child;
+#[path = "labs/grade.rs"]
+mod grade;
 
 use layerlab::lab::parse::{Lab, What};
 use layerlab::lab::shelf;
@@ -257,8 +259,8 @@ fn answers_are_worked_out_again() {
     assert_eq!((&grade["student"], &grade["lab"], &grade["open"]), (&"ada".into(), &4.into(), &0.into()));
     assert!(grade["kernel"].as_str().is_some_and(|kernel| kernel.starts_with("linux")), "{grade}");
     assert_eq!(grade["checks"][0]["verdict"], "holds");
-    let (code, _, err) = typed(&["lab", "grade", both[0], both[0]], "");
-    assert!(code == 2 && err.contains("both run 1 of lab 4"), "{err}");
+    let (code, out, _) = typed(&["lab", "grade", "--csv", both[0], both[0]], "");
+    assert!(code == 2 && out.contains("both run 1 of lab 4"), "{out}");
     // One run for another, one that is cut, and one that is no capture at all.
     fs::write(&file, &written).unwrap();
     let octets = fs::read(&one).unwrap();
@@ -272,8 +274,8 @@ fn answers_are_worked_out_again() {
         let (code, out, err) = typed(&["lab", "grade", name], "");
         assert!(code == 1 && !err.contains("panic"), "{out}{err}");
     }
-    let (code, _, err) = typed(&["lab", "grade", both[0]], "");
-    assert!(code == 2 && err.contains("holds no answers"), "{err}");
+    let (code, out, _) = typed(&["lab", "grade", "--csv", both[0]], "");
+    assert!(code == 2 && out.contains("holds no answers"), "{out}");
     fs::remove_dir_all(&folder).unwrap();
 }
 

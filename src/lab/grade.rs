@@ -1,20 +1,27 @@
 //! Answers, worked out again from the captures that lie beside them: what a file says of itself is not believed.
 
+mod forms;
+
+pub use forms::{csv, junit};
+
+use super::answers::{fact, prediction};
 use super::check::Verdict;
 use super::parse::Lab;
 use super::record::Record;
 use super::session::Session;
+use super::student::{Student, personal};
 use crate::capture::Stamp;
+use crate::narrate::grade as words;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 /// What came of one file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Grade {
     /// The file.
     pub file: String,
-    /// The lab's number.
-    pub lab: u32,
+    /// The lab's number; none for a file that could not be graded.
+    pub lab: Option<u32>,
     /// Whose it is, as they say.
     pub student: String,
     /// Questions with a prediction, and of these the right ones. No marks.
@@ -33,26 +40,46 @@ pub struct Grade {
     pub open: usize,
     /// Whether the runs were made with the student's own seed.
     pub seed: Seed,
-    /// Captures that cannot be read, each with the reason.
+    /// What cannot be read, the file itself or captures: each with its name and the reason.
     pub unread: Vec<String>,
     /// Runs, 1 the first, of which there should be a capture, and none is.
     pub missing: Vec<usize>,
+    /// What there is to say besides, and does not count.
+    pub remarks: Vec<String>,
     /// What was worked out, one by one: keys of [`Grade::json`].
     pub detail: Map<String, Value>,
 }
 
 /// Whose seed the runs have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Seed {
     /// The student's.
     Own,
     /// Another's.
     Other,
     /// No student is named, or no capture says.
+    #[default]
     Unknown,
 }
 
+/// What lies where the capture of a run should lie.
+#[derive(Debug)]
+pub enum Found {
+    /// A capture.
+    Capture(Record),
+    /// Something that cannot be read: its name and the reason.
+    Unread(String),
+    /// Nothing.
+    Nothing,
+}
+
 impl Grade {
+    /// Of a file that could not be graded.
+    #[must_use]
+    pub fn unread(file: String, why: String) -> Grade {
+        Grade { file, unread: vec![why], ..Grade::default() }
+    }
+
     /// Whether all captures are there, and show something, nothing against it, and nobody else's run.
     #[must_use]
     pub fn passed(&self) -> bool {
@@ -77,7 +104,8 @@ impl Grade {
         let mut json = json!({"kind": "grade", "file": self.file, "lab": self.lab, "student": self.student,
             "predicted": self.predicted, "right": self.right, "observed": self.typed,
             "observed_right": self.seen, "holds": self.holds, "fails": self.fails, "open": self.open,
-            "unread": self.unread, "missing": self.missing, "seed": self.seed(), "pass": self.passed()});
+            "unread": self.unread, "missing": self.missing, "seed": self.seed(), "remarks": self.remarks,
+            "pass": self.passed()});
         if let Value::Object(object) = &mut json {
             object.extend(self.detail.clone());
         }
@@ -85,56 +113,66 @@ impl Grade {
     }
 }
 
-/// Works an answers file out again, or captures alone: then `answers` has nothing but their `student`.
+/// Works an answers file out again, or captures alone: then `answers` has nothing but their `student`. What was found
+/// stands in the order of the runs.
 #[must_use]
-pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unread: Vec<String>) -> Grade {
+pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let said = |key: &str| -> BTreeMap<String, String> {
         let all = answers["predictions"].as_array().into_iter().flatten();
         all.filter_map(|one| Some((text(&one["id"])?, text(&one[key])?))).collect()
     };
     let student = text(&answers["student"]);
+    let own = student.as_ref().map(|id| personal(lab, &Student::new(id, lab.number)));
+    let lab = own.as_ref().unwrap_or(lab);
+    let (mut records, mut unread, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+    for ((nth, run), found) in (1..).zip(lab.runs()).zip(found) {
+        records.push(match found {
+            Found::Capture(record) => record,
+            Found::Unread(why) => {
+                unread.push(why);
+                Record::absent()
+            }
+            Found::Nothing => {
+                missing.extend(run.can_be_kept().then_some(nth));
+                Record::absent()
+            }
+        });
+    }
     let run = records.iter().find(|record| record.run.is_object()).map(|record| record.run.clone());
     // A capture of somebody else's, or of another run, is not this one's.
     let strange = (1..).zip(&records).any(|(nth, record)| {
         let of = |stamp: &Stamp| stamp.lab == lab.number && stamp.run == nth && stamp.student == student;
         record.stamp.as_ref().is_some_and(|stamp| !of(stamp))
     });
-    let kept = (1..).zip(lab.runs().zip(&records)).filter(|(_, (run, _))| run.can_be_kept());
-    let missing = kept.filter(|(_, (_, record))| record.absent).map(|(nth, _)| nth).collect();
     let session =
         Session::replay(lab, student.as_deref(), records, &said("predicted"), said("observed_typed"));
     let count = |verdict| session.checked.iter().filter(|checked| checked.verdict == verdict).count();
     let fails = session.checked.iter().filter(|checked| checked.verdict == Verdict::Fails);
-    let own = session.student.as_ref().map(super::student::Student::seed);
-    let mut seeds = session.seeds.iter().flatten().peekable();
-    let seed = match own {
-        Some(own) if seeds.peek().is_some() => {
-            if seeds.all(|seed| *seed == own) && !strange {
-                Seed::Own
-            } else {
-                Seed::Other
-            }
-        }
-        _ if strange => Seed::Other,
-        _ => Seed::Unknown,
-    };
     let typed = || session.answered.iter().filter_map(|answered| answered.typed.as_ref());
+    let whole = unread.is_empty() && missing.is_empty();
+    let denied = denied(answers, &session, whole);
+    let mut remarks = Vec::new();
+    if let Some(title) = answers["title"].as_str().filter(|title| *title != lab.title) {
+        remarks.push(words::other_title(lab.number, title, &lab.title));
+    }
+    if !denied.is_empty() {
+        remarks.push(words::denied(&denied));
+    }
     let run = run.unwrap_or_default();
     let mut detail = Map::new();
     for (key, value) in [
         ("version", run["version"].clone()),
         ("kernel", run["system"].clone()),
         ("seeds", json!(session.seeds)),
-        ("predictions", session.answered.iter().map(super::answers::prediction).collect()),
-        ("checks", session.checked.iter().map(super::answers::fact).collect()),
+        ("predictions", session.answered.iter().map(prediction).collect()),
+        ("checks", session.checked.iter().map(fact).collect()),
     ] {
         detail.insert(key.to_owned(), value);
     }
     Grade {
         file: file.to_owned(),
-        lab: lab.number,
-        student: student.unwrap_or_default(),
+        lab: Some(lab.number),
         predicted: session.answered.iter().filter(|answered| answered.predicted.is_some()).count(),
         right: session.answered.iter().filter(|answered| answered.right == Some(true)).count(),
         typed: typed().count(),
@@ -142,132 +180,92 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, records: Vec<Record>, unrea
         holds: count(Verdict::Holds),
         fails: fails.map(|checked| checked.id.clone()).collect(),
         open: count(Verdict::NotInCapture),
-        seed,
+        seed: if strange { Seed::Other } else { seed(&session) },
+        student: student.unwrap_or_default(),
         unread,
         missing,
+        remarks,
         detail,
     }
 }
 
-/// As CSV (RFC 4180).
-#[must_use]
-pub fn csv(grades: &[Grade]) -> String {
-    let mut text =
-        "file,lab,student,predicted,right,observed,observed_right,holds,fails,open,missing,seed,pass\n"
-            .to_owned();
+/// Whose seed a student's runs have: where a command names its seed itself it is that one, else the student's.
+fn seed(session: &Session<'_>) -> Seed {
+    let Some(own) = session.student.as_ref().map(Student::seed) else { return Seed::Unknown };
+    let expected = session.lab.runs().map(|run| super::student::seed(&session.words(run)).unwrap_or(own));
+    let mut known = expected.zip(&session.seeds).filter_map(|(expected, seed)| Some((expected, (*seed)?)));
+    let Some(first) = known.next() else { return Seed::Unknown };
+    let fits = |(expected, seed)| expected == seed;
+    if fits(first) && known.all(fits) { Seed::Own } else { Seed::Other }
+}
+
+/// What a file says that was found, and the captures show to be otherwise: `isn.verdict`. Where they show nothing, or the
+/// file says nothing, there is nothing to compare.
+fn denied(answers: &Value, session: &Session<'_>, whole: bool) -> Vec<String> {
+    let differ = |one: &Value, other: &Value| !one.is_null() && !other.is_null() && one != other;
+    let mut denied = Vec::new();
+    let mut compare = |list: &str, shown: Value, keys: &[&str]| {
+        let all = answers[list].as_array().into_iter().flatten();
+        for said in all.filter(|said| said["id"] == shown["id"]) {
+            let wrong = keys.iter().filter(|key| differ(&said[**key], &shown[**key]));
+            denied.extend(wrong.map(|key| format!("{}.{key}", shown["id"].as_str().unwrap_or_default())));
+        }
+    };
+    for answered in session.answered.iter().filter(|answered| answered.is_known()) {
+        compare("predictions", prediction(answered), &["observed", "right", "observed_right"]);
+    }
+    for checked in session.checked.iter().filter(|checked| checked.verdict != Verdict::NotInCapture) {
+        compare("checks", fact(checked), &["verdict"]);
+    }
+    // It passed where nothing fails; that it did not can be told only where every fact was checked again.
+    let open = session.checked.iter().any(|checked| checked.verdict == Verdict::NotInCapture);
+    let told = session.checked.iter().any(|checked| checked.verdict == Verdict::Fails)
+        || whole && !open && answers["complete"] == true;
+    if told && differ(&answers["pass"], &json!(session.passed())) {
+        denied.push("pass".to_owned());
+    }
+    denied
+}
+
+/// What only shows when all grades lie beside each other: the same lab of the same student twice, and who is not named
+/// where others are.
+pub fn compare(grades: &mut [Grade]) {
+    let mut files: BTreeMap<(u32, String), Vec<String>> = BTreeMap::new();
+    for grade in grades.iter().filter(|grade| !grade.student.is_empty()) {
+        if let Some(lab) = grade.lab {
+            files.entry((lab, grade.student.clone())).or_default().push(grade.file.clone());
+        }
+    }
     for grade in grades {
-        let cells = [
-            grade.file.clone(),
-            grade.lab.to_string(),
-            grade.student.clone(),
-            grade.predicted.to_string(),
-            grade.right.to_string(),
-            grade.typed.to_string(),
-            grade.seen.to_string(),
-            grade.holds.to_string(),
-            grade.fails.join(" "),
-            grade.open.to_string(),
-            grade.missing.iter().map(usize::to_string).collect::<Vec<_>>().join(" "),
-            grade.seed().to_owned(),
-            grade.passed().to_string(),
-        ];
-        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
-        text.push('\n');
-    }
-    text
-}
-
-/// A cell; one that a spreadsheet would take for a formula is made a text.
-fn quoted(cell: &str) -> String {
-    let formula = if cell.starts_with(['=', '+', '-', '@']) { "'" } else { "" };
-    if formula.is_empty() && !cell.contains([',', '"', '\n', '\r']) {
-        return cell.to_owned();
-    }
-    format!("\"{formula}{}\"", cell.replace('"', "\"\""))
-}
-
-/// As the XML that JUnit's readers take: a file is a suite, a fact that fails a failure.
-#[must_use]
-pub fn junit(grades: &[Grade]) -> String {
-    let mut text = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n".to_owned();
-    for grade in grades {
-        let name = |what: &str| format!("classname=\"lab {}\" name=\"{}\"", grade.lab, escaped(what));
-        let mut cases = Vec::new();
-        let mut case = |what: &str, failure: Option<&str>| {
-            cases.push(match failure {
-                None => format!("    <testcase {}/>\n", name(what)),
-                Some(why) => {
-                    format!(
-                        "    <testcase {}><failure message=\"{}\"/></testcase>\n",
-                        name(what),
-                        escaped(why)
-                    )
-                }
-            });
-        };
-        case(
-            &format!("{} facts hold", grade.holds),
-            (grade.holds == 0).then_some("no capture shows any fact"),
-        );
-        for fact in &grade.fails {
-            case(fact, Some("the capture shows that it is not so"));
-        }
-        for why in &grade.unread {
-            case("capture", Some(why));
-        }
-        let missing = "a run of the lab left no capture";
-        case("complete", (!grade.missing.is_empty()).then_some(missing));
-        case("seed", (grade.seed == Seed::Other).then_some("the runs have another student's seed"));
-        let failures = cases.iter().filter(|case| case.contains("<failure")).count();
-        text.push_str(&format!(
-            "  <testsuite name=\"{} {}\" tests=\"{}\" failures=\"{failures}\">\n{}  </testsuite>\n",
-            escaped(&grade.file),
-            escaped(&grade.student),
-            cases.len(),
-            cases.concat()
-        ));
-    }
-    text.push_str("</testsuites>\n");
-    text
-}
-
-/// Characters that XML does not take as they are.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::new();
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // XML 1.0 has no such characters, however they are written.
-            c if c.is_control() => escaped.push('?'),
-            c => escaped.push(c),
+        let Some(lab) = grade.lab else { continue };
+        let same = files.get(&(lab, grade.student.clone()));
+        let others: Vec<String> =
+            same.into_iter().flatten().filter(|file| **file != grade.file).cloned().collect();
+        if grade.student.is_empty() && !files.is_empty() {
+            grade.remarks.push(words::NAMELESS.to_owned());
+        } else if !others.is_empty() {
+            grade.remarks.push(words::twice(&grade.student, lab, &others));
         }
     }
-    escaped
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn some() -> Grade {
+    pub(super) fn some() -> Grade {
         Grade {
             file: "a,b.json".into(),
-            lab: 4,
+            lab: Some(4),
             student: "=1+1".into(),
             predicted: 2,
             right: 1,
             typed: 1,
             seen: 1,
             holds: 5,
-            fails: vec![],
             open: 1,
             seed: Seed::Own,
-            unread: vec![],
-            missing: vec![],
-            detail: Map::new(),
+            ..Grade::default()
         }
     }
 
@@ -280,16 +278,90 @@ mod tests {
         assert!(!Grade { missing: vec![2], ..some() }.passed());
         assert!(!Grade { seed: Seed::Other, ..some() }.passed());
         assert!(Grade { right: 0, ..some() }.passed(), "no marks for predictions");
+        assert!(Grade { remarks: vec!["it is told twice".into()], ..some() }.passed(), "nor for remarks");
+    }
+
+    const LAB: &str = "# T\n\n```lab\nnumber: 90\nmodule: B\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\
+        ```predict often\nask: How many?\nanswer: run.sum\n```\n\
+        ```run\nlayerlab udp echo a --seed 3\nvary luck: 3 | 4 | 5\n```\n\
+        ```check\n# Two.\ntwo: run.sum == 2\n```\n\
+        ```run\nlayerlab udp echo b\n```\n```check\n# Two.\nagain: run.sum == 2\n```\n\n## Sources\n\n- x\n";
+
+    /// Graded by runs with these seeds.
+    fn graded(answers: &Value, seeds: [u64; 2]) -> Grade {
+        let lab = Lab::parse("own.md", LAB).unwrap();
+        let run =
+            |seed: u64| Record::captured(&json!({"kind": "run", "seed": seed, "sum": 2}).to_string(), None);
+        grade("own.json", &lab, answers, seeds.map(run).map(Found::Capture).into())
     }
 
     #[test]
-    fn no_name_breaks_a_table() {
-        assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,,own,true\n"));
-        let bad = Grade { file: "<\"&\u{1}>".into(), fails: vec!["isn".into()], ..some() };
-        let xml = junit(&[bad]);
-        let read = roxmltree::Document::parse(&xml).expect("XML");
-        let suite = read.descendants().find(|node| node.has_tag_name("testsuite")).unwrap();
-        assert_eq!(suite.attribute("name"), Some("<\"&?> =1+1"));
-        assert_eq!((suite.attribute("tests"), suite.attribute("failures")), (Some("4"), Some("1")));
+    fn a_command_that_names_its_seed_has_that_one() {
+        let lab = Lab::parse("own.md", LAB).unwrap();
+        let (ada, answers) = (Student::new("ada", 90), json!({"student": "ada"}));
+        let luck = super::super::student::words(lab.runs().next().unwrap(), Some(&ada)).0;
+        let luck = luck.last().unwrap().parse().unwrap();
+        let of = |seeds| graded(&answers, seeds).seed;
+        assert_eq!(of([luck, ada.seed()]), Seed::Own);
+        assert_eq!(of([ada.seed(), ada.seed()]), Seed::Other);
+        assert_eq!(of([luck, luck]), Seed::Other);
+        assert_eq!(of([if luck == 3 { 4 } else { 3 }, ada.seed()]), Seed::Other);
+        assert_eq!(graded(&json!({}), [3, 3]).seed, Seed::Unknown);
+    }
+
+    #[test]
+    fn what_a_file_says_otherwise_is_named() {
+        let seeds = [3, 3];
+        let mut said = graded(&json!({}), seeds).detail;
+        said.insert("pass".into(), true.into());
+        said.insert("complete".into(), true.into());
+        let mut said = Value::Object(said);
+        assert_eq!(graded(&said, seeds).remarks, [""; 0]);
+        said["predictions"][0]["observed"] = "7".into();
+        said["checks"][1]["verdict"] = "fails".into();
+        said["pass"] = false.into();
+        let grade = graded(&said, seeds);
+        assert!(grade.passed());
+        assert_eq!(
+            grade.remarks,
+            [words::denied(&["often.observed", "again.verdict", "pass"].map(str::to_owned))]
+        );
+        // What no capture shows is not denied either.
+        let lab = Lab::parse("own.md", LAB).unwrap();
+        let unread = || Found::Unread("x is cut".into());
+        let cut = super::grade("own.json", &lab, &said, vec![unread(), Found::Nothing]);
+        assert_eq!(
+            (&cut.unread[..], &cut.missing[..], cut.open),
+            (&["x is cut".to_owned()][..], &[2][..], 2)
+        );
+        assert_eq!(cut.remarks, [""; 0]);
+    }
+
+    #[test]
+    fn answers_of_another_lab_of_that_number_are_told() {
+        let grade = graded(&json!({"title": "Handshake"}), [3, 3]);
+        assert_eq!(grade.remarks, [words::other_title(90, "Handshake", "T")]);
+    }
+
+    #[test]
+    fn the_same_twice_and_who_is_not_named_are_told() {
+        let of = |file: &str, student: &str, lab| Grade {
+            file: file.into(),
+            student: student.into(),
+            lab: Some(lab),
+            ..Grade::default()
+        };
+        let mut all =
+            [of("a", "ada", 4), of("b", "ada", 4), of("c", "ada", 5), of("d", "", 4), of("e", "", 4)];
+        compare(&mut all);
+        let twice = |file: &str| vec![words::twice("ada", 4, &[file.to_owned()])];
+        let nameless = vec![words::NAMELESS.to_owned()];
+        assert_eq!(
+            all.map(|grade| grade.remarks),
+            [twice("b"), twice("a"), vec![], nameless.clone(), nameless]
+        );
+        let mut nobody = [of("d", "", 4), of("e", "", 4), Grade::unread("x".into(), "y".into())];
+        compare(&mut nobody);
+        assert!(nobody.iter().all(|grade| grade.remarks.is_empty()));
     }
 }

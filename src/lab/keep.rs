@@ -2,13 +2,15 @@
 
 use super::parse::Run;
 use super::run::RunError;
-use crate::capture::{Item, Reader, Stamp, unpacked};
+use crate::capture::{Item, ReadError, Reader, Stamp, unpacked};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 
 /// Octets of kept lines that are read at most.
 const LINES_MAX: u64 = 64 << 20;
+/// Octets of a capture, unpacked; the longest of the course has some two million.
+const CAPTURE_MAX: u64 = 16 << 20;
 
 /// Where a run is kept, and what is written on it.
 #[derive(Debug, Clone)]
@@ -65,18 +67,37 @@ pub fn is_lines(file: &Path) -> bool {
 }
 
 /// Which run of which lab a capture says that it is. The last word counts: it stands at the end.
-#[must_use]
-pub fn stamp(capture: impl BufRead) -> Option<Stamp> {
-    let mut reader = Reader::new(unpacked(capture).ok()?).ok()?;
+///
+/// # Errors
+/// When it cannot be read to its end: what is cut shows less than was there, which nobody may take for all of it.
+pub fn stamp(capture: impl BufRead) -> Result<Option<Stamp>, ReadError> {
+    let unpacked = unpacked(capture).map_err(|source| ReadError::Io { offset: 0, source })?;
+    let mut reader = Reader::new(Bounded { inner: unpacked, left: CAPTURE_MAX })?;
     let mut last = None;
-    while let Ok(Some(item)) = reader.next_item() {
+    while let Some(item) = reader.next_item()? {
         if let Item::Note(line) = item
             && let Ok(stamp) = Stamp::parse(&line)
         {
             last = Some(stamp);
         }
     }
-    last
+    Ok(last)
+}
+
+/// A few octets may unpack to any number: so many are read, and then no more.
+struct Bounded<R> {
+    inner: R,
+    left: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let octets = self.inner.read(buffer)?;
+        self.left = self.left.checked_sub(octets as u64).ok_or_else(|| {
+            io::Error::other(format!("it has more than {} MiB, and no run of a lab has", CAPTURE_MAX >> 20))
+        })?;
+        Ok(octets)
+    }
 }
 
 /// Lines that were kept packed.

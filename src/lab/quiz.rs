@@ -27,6 +27,17 @@ pub struct Answered {
     pub frames: Vec<u64>,
 }
 
+/// What is observed of a question that no capture can answer.
+const NOT_IN_CAPTURE: &str = "not in a capture";
+
+impl Answered {
+    /// Whether something was observed.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.observed != NOT_IN_CAPTURE
+    }
+}
+
 /// A prediction that is no answer to its question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
@@ -128,7 +139,7 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
         id: predict.id.clone(),
         ask: predict.ask.clone(),
         predicted: predicted.map(str::to_owned),
-        observed: "not in a capture".to_owned(),
+        observed: NOT_IN_CAPTURE.to_owned(),
         typed: None,
         right: None,
         often: None,

@@ -65,6 +65,13 @@ impl Record {
         Record { captured: true, calls: true, ..Record::read(printed, None) }
     }
 
+    /// Whether it is read from a capture of layerlab's that lacks the stamp, which `lab run` writes at its end: so it may be
+    /// only the begin of one.
+    #[must_use]
+    pub fn is_unstamped(&self) -> bool {
+        self.captured && self.stamp.is_none() && self.run["seed"].is_u64()
+    }
+
     /// Whether it cannot tell what a field says.
     #[must_use]
     pub fn lacks(&self, name: &str) -> bool {

@@ -162,8 +162,9 @@ impl Runner {
         let opened = File::open(capture).map_err(|error| RunError::Capture {
             said: format!("the capture {} cannot be opened: {error}", capture.display()),
         })?;
-        let words = ["dissect", "--json", "--", &capture.to_string_lossy()].map(str::to_owned);
-        self.told(&words, stamp(BufReader::new(opened)), &[])
+        let name = capture.to_string_lossy();
+        let stamp = whole(&name, BufReader::new(opened))?;
+        self.told(&["dissect", "--json", "--", &name].map(str::to_owned), stamp, &[])
     }
 
     /// What a capture that stands in memory tells.
@@ -172,7 +173,7 @@ impl Runner {
     /// When it cannot be read.
     pub fn dissect_octets(&self, capture: &'static [u8]) -> Result<Record, RunError> {
         let words = ["dissect", "--json", "-"].map(str::to_owned);
-        self.told(&words, stamp(capture), capture)
+        self.told(&words, whole("-", capture)?, capture)
     }
 
     fn told(&self, words: &[String], stamp: Option<Stamp>, input: &'static [u8]) -> Result<Record, RunError> {
@@ -226,6 +227,11 @@ impl Runner {
             None => Err(RunError::TooLong { words: joined() }),
         }
     }
+}
+
+/// The stamp of a capture that can be read to its end. `dissect` alone would tell of one that is cut what is left.
+fn whole(name: &str, capture: impl BufRead) -> Result<Option<Stamp>, RunError> {
+    stamp(capture).map_err(|error| RunError::Capture { said: format!("{name}: {error}") })
 }
 
 /// The exit status (none for one by a signal), or `None` when it had to be ended.

@@ -53,6 +53,14 @@ pub fn words(run: &Run, student: Option<&Student>) -> (Vec<String>, Vec<(String,
     (words, lets)
 }
 
+/// The seed that a command names itself.
+#[must_use]
+pub fn seed(words: &[String]) -> Option<u64> {
+    let joined = || words.iter().find_map(|word| word.strip_prefix("--seed="));
+    let behind = words.iter().skip_while(|word| *word != "--seed").nth(1);
+    behind.map(String::as_str).or_else(joined)?.parse().ok()
+}
+
 fn chosen<'v>(vary: &'v Vary, student: Option<&Student>) -> &'v String {
     let nth = student.map_or(0, |student| student.number(&vary.name) % vary.options.len() as u64);
     // Less than the number of options, which is one of usize.
@@ -155,6 +163,9 @@ mod tests {
         );
         let replaced_ones = replaced("1 of s3.1.2 is 1, not 1,000 or 1.", "1", "4");
         assert_eq!(replaced_ones, "4 of s3.1.2 is 4, not 1,000 or 4.");
+        let seed_of = |line: &[&str]| seed(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
+        assert_eq!((seed_of(&["--seed", "3", "x"]), seed_of(&["x", "--seed=4"])), (Some(3), Some(4)));
+        assert_eq!((seed_of(&["--seeds", "30", "x"]), seed_of(&["--seed"])), (None, None));
         assert_eq!(of("ada").1[0].1, Value::Text(of("ada").0[2].clone()));
     }
 }

@@ -21,6 +21,7 @@ pub mod dice;
 mod errno;
 mod flows;
 pub mod glossary;
+pub mod grade;
 mod heading;
 mod json;
 pub mod ladder;

@@ -21,7 +21,8 @@ pub(crate) enum LabCommand {
     Worksheet(WorksheetArgs),
     /// Work answers out again, from the captures that lie beside them
     #[command(
-        after_help = "Exit status: 0 all passed, 1 one did not. No marks are given for a right prediction."
+        after_help = "Exit status: 0 all passed; 1 one did not; 2 a file could not be graded, its row says why. \
+        No marks are given for a right prediction."
     )]
     Grade(GradeArgs),
 }
@@ -162,6 +163,9 @@ pub(crate) struct GradeArgs {
     /// Answers that `lab run --answers` wrote, or captures that it kept beside them
     #[arg(required = true, value_hint = ValueHint::FilePath)]
     pub(crate) files: Vec<PathBuf>,
+    /// Grade answers of its number by this lab of your own, not by the course's (may be given again)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
+    pub(crate) lab: Vec<String>,
     /// As CSV
     #[arg(long, group = "form", help_heading = "Output")]
     pub(crate) csv: bool,

@@ -3,11 +3,11 @@
 use super::args::{GradeArgs, PlaceOfLab};
 use super::{open, runner};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::grade::{Grade, Seed, csv, grade, junit};
+use crate::lab::Lab;
+use crate::lab::grade::{Found, Grade, Seed, compare, csv, grade, junit};
 use crate::lab::keep::stamp;
-use crate::lab::{Lab, Record};
-use crate::narrate::quiz;
-use anyhow::Context;
+use crate::narrate::grade as words;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,7 +19,8 @@ const ANSWERS_MAX: u64 = 4 << 20;
 
 /// `layerlab lab grade`.
 pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
-    let (grades, wrong) = grades(&args.files);
+    let mut grades = grades(&Labs::read(&args.lab)?, &args.files);
+    compare(&mut grades);
     let mut out = io::stdout().lock();
     if args.csv {
         out.write_all(csv(&grades).as_bytes())?;
@@ -30,19 +31,20 @@ pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
             if args.json {
                 writeln!(out, "{}", grade.json())?;
             } else {
-                out.write_all(quiz::graded(&told(grade)).as_bytes())?;
+                out.write_all(words::graded(&told(grade)).as_bytes())?;
             }
         }
     }
-    // One file that is none costs nobody else their row.
-    match wrong {
-        Some(wrong) => Err(wrong),
-        None => Ok(if grades.iter().all(Grade::passed) { Answer::Yes } else { Answer::No }),
+    let none: Vec<&str> =
+        grades.iter().filter(|grade| grade.lab.is_none()).map(|grade| &*grade.file).collect();
+    if !none.is_empty() {
+        return Err(Usage(format!("not graded, and its row says why: {}", none.join(", "))).into());
     }
+    Ok(if grades.iter().all(Grade::passed) { Answer::Yes } else { Answer::No })
 }
 
-fn told(grade: &Grade) -> quiz::Graded<'_> {
-    quiz::Graded {
+fn told(grade: &Grade) -> words::Graded<'_> {
+    words::Graded {
         file: &grade.file,
         lab: grade.lab,
         student: &grade.student,
@@ -57,61 +59,95 @@ fn told(grade: &Grade) -> quiz::Graded<'_> {
         unread: &grade.unread,
         missing: &grade.missing,
         other_seed: grade.seed == Seed::Other,
+        remarks: &grade.remarks,
     }
 }
 
-/// One for each answers file, then one for each lab of a student whose captures came without.
-fn grades(files: &[PathBuf]) -> (Vec<Grade>, Option<anyhow::Error>) {
+/// The labs by which is graded: a teacher's own, and the course.
+struct Labs(BTreeMap<u32, Lab>);
+
+impl Labs {
+    fn read(files: &[String]) -> anyhow::Result<Labs> {
+        let mut own: BTreeMap<u32, Lab> = BTreeMap::new();
+        for file in files {
+            let (lab, _) = open(file).map_err(|error| Usage(format!("{error:#}")))?;
+            let number = lab.number;
+            if let Some(other) = own.insert(number, lab) {
+                let text = format!("{} and {file} are both lab {number}: give one of them", other.file);
+                return Err(Usage(text).into());
+            }
+        }
+        Ok(Labs(own))
+    }
+
+    /// A teacher's own comes before the course's of its number.
+    fn get(&self, number: u64) -> anyhow::Result<Lab> {
+        let small = u32::try_from(number).ok();
+        if let Some(own) = small.and_then(|number| self.0.get(&number)) {
+            return Ok(own.clone());
+        }
+        let carried = small.and_then(|number| open(&number.to_string()).ok());
+        let (lab, _) = carried.with_context(|| {
+            format!("the course has no lab {number}: give the file of your own with --lab FILE")
+        })?;
+        Ok(lab)
+    }
+}
+
+/// One for each answers file, and each file that is none; then one for each lab of a student whose captures came
+/// without. A file that cannot be graded costs nobody else their row.
+fn grades(labs: &Labs, files: &[PathBuf]) -> Vec<Grade> {
     let (mut grades, mut captures, mut used) = (Vec::new(), Vec::new(), Vec::new());
-    let mut wrong = None;
     for file in files {
         match is_capture(file) {
             Ok(true) => captures.push(file),
-            Ok(false) => match answers(file, &mut used) {
-                Ok(grade) => grades.push(grade),
-                Err(error) => wrong = wrong.or(Some(error)),
-            },
-            Err(error) => wrong = wrong.or(Some(error)),
+            Ok(false) => grades.push(or_unread(file, answers(labs, file, &mut used))),
+            Err(error) => grades.push(or_unread(file, Err(error))),
         }
     }
     captures.retain(|file| !used.contains(file));
-    match alone(&captures) {
-        Ok(more) => grades.extend(more),
-        Err(error) => wrong = wrong.or(Some(error)),
-    }
-    (grades, wrong)
+    alone(labs, &captures, &mut grades);
+    grades
+}
+
+/// The row of a file, whatever became of it.
+fn or_unread(file: &Path, grade: anyhow::Result<Grade>) -> Grade {
+    grade.unwrap_or_else(|error| Grade::unread(file.display().to_string(), format!("{error:#}")))
 }
 
 /// Whether a file begins as a capture does, packed or not.
 fn is_capture(file: &Path) -> anyhow::Result<bool> {
+    let name = file.display();
+    if file.is_dir() {
+        bail!("{name} is a directory: give the files in it, {name}/*.json");
+    }
     let mut begin = Vec::new();
     File::open(file)
         .and_then(|file| file.take(4).read_to_end(&mut begin))
-        .with_context(|| format!("{} cannot be read", file.display()))?;
+        .with_context(|| format!("{name} cannot be read"))?;
     Ok(begin == [0x0a, 0x0d, 0x0d, 0x0a] || begin.starts_with(&[0x1f, 0x8b]))
 }
 
 /// An answers file, with the captures that it names beside it.
-fn answers(file: &Path, used: &mut Vec<PathBuf>) -> anyhow::Result<Grade> {
+fn answers(labs: &Labs, file: &Path, used: &mut Vec<PathBuf>) -> anyhow::Result<Grade> {
     let name = file.display().to_string();
     let mut text = String::new();
     File::open(file)
         .and_then(|file| file.take(ANSWERS_MAX).read_to_string(&mut text))
         .with_context(|| format!("the answers {name} cannot be read"))?;
     let wrong = || {
-        Usage(format!(
+        format!(
             "{name} holds no answers: give a file that `layerlab lab run --answers` wrote, or a capture beside one"
-        ))
+        )
     };
-    let answers: Value = serde_json::from_str(&text).map_err(|_| wrong())?;
-    let number = answers["lab"].as_u64().filter(|_| answers["kind"] == "lab").ok_or_else(wrong)?;
-    let (lab, _) = open(&number.to_string())?;
+    let answers: Value = serde_json::from_str(&text).ok().with_context(wrong)?;
+    let number = answers["lab"].as_u64().filter(|_| answers["kind"] == "lab").with_context(wrong)?;
+    let lab = labs.get(number).context(name.clone())?;
     let mut captures = BTreeMap::new();
     for nth in 0..lab.runs().count() {
         // Only a name beside the file: a path would lead elsewhere on the teacher's machine.
         let beside = answers["captures"][nth].as_str().filter(|name| !name.contains(['/', '\\']));
-        if let Some(capture) =
-            beside.map(|name| file.with_file_name(name)).filter(|capture| capture.is_file())
+        if let Some(capture) = beside.map(|name| file.with_file_name(name)).filter(|capture| capture.exists())
         {
             used.push(capture.clone());
             captures.insert(nth + 1, capture);
@@ -121,31 +157,40 @@ fn answers(file: &Path, used: &mut Vec<PathBuf>) -> anyhow::Result<Grade> {
 }
 
 /// Captures that say themselves of which lab, run and student they are.
-fn alone(files: &[&PathBuf]) -> anyhow::Result<Vec<Grade>> {
+fn alone(labs: &Labs, files: &[&PathBuf], grades: &mut Vec<Grade>) {
     let mut all: BTreeMap<(u32, Option<String>), BTreeMap<usize, PathBuf>> = BTreeMap::new();
     for file in files {
-        let opened = File::open(file).with_context(|| format!("{} cannot be read", file.display()))?;
-        let Some(stamp) = stamp(BufReader::new(opened)) else {
-            let text = "does not say of which lab it is: give one that `layerlab lab run --answers` or `lab check --keep` kept";
-            return Err(Usage(format!("the capture {} {text}", file.display())).into());
+        let mut place = || -> anyhow::Result<()> {
+            let name = file.display();
+            let opened = File::open(file).with_context(|| format!("{name} cannot be read"))?;
+            let Some(stamp) = stamp(BufReader::new(opened)).context(name.to_string())? else {
+                bail!(
+                    "the capture {name} does not say of which lab it is: give one that `layerlab lab run --answers` or \
+                    `lab check --keep` kept"
+                )
+            };
+            let runs = all.entry((stamp.lab, stamp.student)).or_default();
+            if let Some(other) = runs.get(&(stamp.run as usize)) {
+                let (one, run, lab) = (other.display(), stamp.run, stamp.lab);
+                bail!("{one} and {name} are both run {run} of lab {lab}: give one");
+            }
+            runs.insert(stamp.run as usize, file.to_path_buf());
+            Ok(())
         };
-        let runs = all.entry((stamp.lab, stamp.student)).or_default();
-        if let Some(other) = runs.insert(stamp.run as usize, (*file).clone()) {
-            let (one, two) = (other.display(), file.display());
-            return Err(Usage(format!(
-                "{one} and {two} are both run {} of lab {}: give one",
-                stamp.run, stamp.lab
-            ))
-            .into());
+        if let Err(error) = place() {
+            grades.push(or_unread(file, Err(error)));
         }
     }
-    let mut grades = Vec::new();
     for ((lab, student), captures) in all {
-        let (lab, _) = open(&lab.to_string())?;
         let names: Vec<String> = captures.values().map(|file| file.display().to_string()).collect();
-        grades.push(worked_out(&names.join(" "), &lab, &json!({"student": student}), &captures)?);
+        let names = names.join(" ");
+        let answers = json!({"student": student});
+        let grade = labs
+            .get(lab.into())
+            .with_context(|| names.clone())
+            .and_then(|lab| worked_out(&names, &lab, &answers, &captures));
+        grades.push(or_unread(Path::new(&names), grade));
     }
-    Ok(grades)
 }
 
 /// What the captures tell, run by run. One that is not there tells nothing; of one that cannot be read it is said.
@@ -156,17 +201,20 @@ fn worked_out(
     captures: &BTreeMap<usize, PathBuf>,
 ) -> anyhow::Result<Grade> {
     let runner = runner(lab, &PlaceOfLab { backend: None, seed: None, student: None }, None)?;
-    let (mut records, mut unread) = (Vec::new(), Vec::new());
-    for nth in 1..=lab.runs().count() {
-        let record = captures.get(&nth).map(|capture| runner.dissect(capture));
-        records.push(match record {
-            None => Record::absent(),
-            Some(Ok(record)) => record,
-            Some(Err(error)) => {
-                unread.push(error.to_string());
-                Record::absent()
+    let found = |nth| match captures.get(&nth) {
+        None => Found::Nothing,
+        Some(capture) if capture.is_dir() => {
+            Found::Unread(format!("{} is a directory and no capture", capture.display()))
+        }
+        // What is no file might never end.
+        Some(capture) if !capture.is_file() => Found::Unread(format!("{} is no file", capture.display())),
+        Some(capture) => match runner.dissect(capture) {
+            Ok(record) if record.is_unstamped() => {
+                Found::Unread(words::unstamped(&capture.to_string_lossy()))
             }
-        });
-    }
-    Ok(grade(name, lab, answers, records, unread))
+            Ok(record) => Found::Capture(record),
+            Err(error) => Found::Unread(error.to_string()),
+        },
+    };
+    Ok(grade(name, lab, answers, (1..=lab.runs().count()).map(found).collect()))
 }

@@ -92,8 +92,8 @@ fn cannot(error: RunError) -> anyhow::Error {
                  another machine, and `layerlab lab check N --recorded` checks it."
         ))
         .into(),
-        // The lab's file is wrong, not the network.
-        error @ RunError::Usage { .. } => Usage(error.to_string()).into(),
+        // The lab's file is wrong, or the capture that was given, not the network.
+        error @ (RunError::Usage { .. } | RunError::Capture { .. }) => Usage(error.to_string()).into(),
         error => error.into(),
     }
 }

@@ -122,10 +122,14 @@ impl Source {
             Source::Keep(keep) => runner.run(&words, run.text, Some(keep)),
             Source::Captured(file) if is_lines(file) => {
                 let mut octets = Vec::new();
-                File::open(file)
+                let printed = File::open(file)
                     .and_then(|file| file.take(LINES_MAX).read_to_end(&mut octets))
-                    .with_context(|| format!("{} cannot be read", file.display()))?;
-                let printed = lines(&octets).with_context(|| format!("{} cannot be read", file.display()))?;
+                    .and_then(|_| lines(&octets))
+                    .map_err(|error| Usage(format!("{} cannot be read: {error}", file.display())))?;
+                if !printed.ends_with('\n') {
+                    let text = format!("{} ends in the middle of a line: its end is missing", file.display());
+                    return Err(Usage(text).into());
+                }
                 Ok(Record::kept(&printed))
             }
             Source::Captured(file) => runner.dissect(file),

@@ -117,7 +117,12 @@ fn what_is_wrong_names_file_line_and_remedy() {
             "date.frame.len is not known here: write `let date.frame.len",
         ),
         ("first(tcp.len > 0)", "first(tcp.lem > 0)", 27, "a field tcp.lem (did you mean tcp.len?)"),
-        ("length: data.frame.len", "length: data.frame.length", 30, "a field frame.length (did you mean frame.len?)"),
+        (
+            "length: data.frame.len",
+            "length: data.frame.length",
+            30,
+            "a field frame.length (did you mean frame.len?)",
+        ),
         ("length: data", "length data", 30, "`let NAME = EXPRESSION`, `NAME: EXPRESSION`"),
         ("let data", "let tcp", 27, "tcp is a field's name"),
         ("breaks: length", "breaks: width", 35, "no fact width is checked"),

@@ -1,0 +1,180 @@
+//! What came of students' answers, worked out again: for their teacher.
+
+use super::text::{hanging, safe};
+
+/// Columns that a grade is written in.
+const WIDTH: usize = 80;
+/// What stands before a line's text.
+const MARGIN: usize = 9;
+
+/// What came of a student's answers.
+#[derive(Debug, Clone, Copy)]
+pub struct Graded<'a> {
+    /// The file.
+    pub file: &'a str,
+    /// The lab's number; none for a file that could not be graded.
+    pub lab: Option<u32>,
+    /// Whose it is; empty where nobody says.
+    pub student: &'a str,
+    /// Whether it passed.
+    pub passed: bool,
+    /// Facts that the captures show.
+    pub holds: usize,
+    /// Those that they show not to hold.
+    pub fails: &'a [String],
+    /// Those that no capture can tell.
+    pub open: usize,
+    /// Predictions that were right.
+    pub right: usize,
+    /// Predictions.
+    pub predicted: usize,
+    /// Of what they wrote that they saw, how much is right.
+    pub seen: usize,
+    /// And how much there is.
+    pub typed: usize,
+    /// What cannot be read, each with the reason.
+    pub unread: &'a [String],
+    /// Runs of which there should be a capture, and none is.
+    pub missing: &'a [usize],
+    /// The runs have another's seed.
+    pub other_seed: bool,
+    /// What there is to say besides.
+    pub remarks: &'a [String],
+}
+
+/// One line a file, and below it what stands against it.
+#[must_use]
+pub fn graded(told: &Graded<'_>) -> String {
+    let Some(lab) = told.lab else {
+        return told.unread.iter().map(|why| lines("NOT READ ", why)).collect();
+    };
+    let saw = match told.typed {
+        0 => String::new(),
+        typed => format!(", {} of {typed} observations", told.seen),
+    };
+    let whose = if told.student.is_empty() { "nobody named" } else { told.student };
+    let mut text = lines(
+        if told.passed { "passed" } else { "NOT YET" },
+        &format!(
+            "lab {lab} {whose} ({}): {}, {} open, {} of {} predictions right{saw}",
+            told.file,
+            shown(told.holds),
+            told.open,
+            told.right,
+            told.predicted,
+        ),
+    );
+    let mut below = |what: &str| text.push_str(&lines("", what));
+    for why in told.unread {
+        below(&format!("{why}: this run shows nothing."));
+    }
+    if told.holds == 0 && told.fails.is_empty() && told.unread.is_empty() {
+        below("No capture lies beside it: nothing can be worked out again.");
+    } else if !told.missing.is_empty() {
+        let runs: Vec<String> = told.missing.iter().map(usize::to_string).collect();
+        below(&format!("Not complete: there is no capture of run {}.", runs.join(", ")));
+    }
+    if !told.fails.is_empty() {
+        below(&format!("The captures show that these are not so: {}.", told.fails.join(", ")));
+    }
+    if told.other_seed {
+        below("A capture is another's: it has not this student's seed, or is no run of this lab.");
+    }
+    for remark in told.remarks {
+        below(remark);
+    }
+    text
+}
+
+/// How many facts the captures show.
+#[must_use]
+pub fn shown(holds: usize) -> String {
+    format!("{holds} {} shown", if holds == 1 { "fact" } else { "facts" })
+}
+
+/// Nothing was worked out.
+pub const NOTHING_SHOWN: &str = "no capture shows any fact";
+/// Of a fact.
+pub const NOT_SO: &str = "the capture shows that it is not so";
+/// A run is missing.
+pub const NO_CAPTURE: &str = "a run of the lab left no capture";
+/// The runs are another's.
+pub const OTHER_SEED: &str = "the runs have another student's seed";
+/// Nobody knows whose the runs are.
+pub const NO_SEED: &str = "no student is named, or no capture says with which seed it was made";
+/// Nobody is named, and others are.
+pub const NAMELESS: &str = "Nobody is named in it, and others here are: `lab run --student ID` gives everybody numbers of their own.";
+
+/// Names that are told one by one.
+const NAMES: usize = 4;
+
+/// What a file says, and its captures show otherwise.
+#[must_use]
+pub fn denied(names: &[String]) -> String {
+    let (first, rest) = names.split_at(names.len().min(NAMES));
+    let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("The file says otherwise than its captures, and these count: {}{rest}.", first.join(", "))
+}
+
+/// A capture of layerlab's without what `lab run` writes at the end.
+#[must_use]
+pub fn unstamped(name: &str) -> String {
+    format!("{name} does not say which run it is: its end is missing, or `lab run --answers` did not keep it")
+}
+
+/// A lab that has the number of another.
+#[must_use]
+pub fn other_title(lab: u32, said: &str, by: &str) -> String {
+    format!(
+        "It is of a lab {lab} \"{said}\", and was graded by \"{by}\": a lab of your own is named with --lab FILE."
+    )
+}
+
+/// The same lab of the same student.
+#[must_use]
+pub fn twice(student: &str, lab: u32, others: &[String]) -> String {
+    format!("{student} has lab {lab} here more than once: see {} too.", others.join(", "))
+}
+
+/// A text behind a head, wrapped and indented.
+fn lines(head: &str, text: &str) -> String {
+    hanging(head, &safe(text, false), MARGIN, WIDTH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_grade_is_a_line_and_what_stands_against_it_below() {
+        let (unread, remarks) = (["a-1.pcapng: it is cut".to_owned()], ["Look\u{1b} here.".to_owned()]);
+        let told = Graded {
+            file: "a.json",
+            lab: Some(4),
+            student: "ada",
+            passed: false,
+            holds: 1,
+            fails: &["isn".to_owned()],
+            open: 2,
+            right: 0,
+            predicted: 3,
+            seen: 0,
+            typed: 0,
+            unread: &unread,
+            missing: &[2],
+            other_seed: false,
+            remarks: &remarks,
+        };
+        let expected = "NOT YET  lab 4 ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions right\n         \
+            a-1.pcapng: it is cut: this run shows nothing.\n         \
+            Not complete: there is no capture of run 2.\n         \
+            The captures show that these are not so: isn.\n         \
+            Look\\u{1b} here.\n";
+        assert_eq!(graded(&told), expected);
+        let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
+        assert!(denied(&names).ends_with(": a, b, c, d and 1 more."));
+        assert!(denied(&names[..4]).ends_with(": a, b, c, d."));
+        let none = Graded { lab: None, unread: &["x.json is a directory".to_owned()], ..told };
+        assert_eq!(graded(&none), "NOT READ x.json is a directory\n");
+    }
+}

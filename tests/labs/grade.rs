@@ -1,0 +1,193 @@
+//! `layerlab lab grade`: whose runs they are, captures that are cut, files that are none, labs of one's own.
+
+use super::typed;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// A folder of its own for a test, taken away at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("layerlab-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The answers of a student who ran a lab, in this file.
+    fn answered(&self, lab: &str, student: &str, name: &str) -> String {
+        let file = self.path(name);
+        let (code, out, err) = typed(&["lab", "run", lab, "--student", student, "--answers", &file], "");
+        assert_eq!(code, 0, "{err}{out}");
+        file
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The status, and one grade a line.
+fn graded(files: &[&str]) -> (i32, Vec<Value>) {
+    let (code, out, err) = typed(&[&["lab", "grade", "--json"], files].concat(), "");
+    let grades = out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{out}{err}")));
+    (code, grades.collect())
+}
+
+/// Lab 19's commands name their seed themselves, each student another.
+#[test]
+fn a_lab_whose_commands_name_their_seed_is_passed_by_who_ran_it() {
+    let folder = Folder::new("luck");
+    let file = folder.answered("19", "ada", "ada.json");
+    let (code, grades) = graded(&[&file]);
+    assert_eq!(
+        (code, &grades[0]["seed"], &grades[0]["pass"]),
+        (0, &"own".into(), &true.into()),
+        "{grades:?}"
+    );
+    assert_eq!(grades[0]["remarks"], Value::Array(vec![]), "the file says what its captures say");
+    let written = fs::read_to_string(&file).unwrap();
+    fs::write(&file, written.replace("\"ada\"", "\"grace\"")).unwrap();
+    let (code, grades) = graded(&[&file]);
+    assert_eq!((code, &grades[0]["seed"], &grades[0]["pass"]), (1, &"other".into(), &false.into()));
+}
+
+#[test]
+fn a_capture_that_is_cut_shows_nothing_and_accuses_nobody() {
+    let folder = Folder::new("cut");
+    let file = folder.answered("2", "ada", "ada.json");
+    let [one, two] = ["ada-1.pcapng", "ada-2.pcapng"].map(|name| folder.path(name));
+    let octets = fs::read(&one).unwrap();
+    // The stamp is the last block: its length stands at its end.
+    let stamp = u32::from_le_bytes(octets[octets.len() - 4..].try_into().unwrap()) as usize;
+    for (length, why) in [
+        (1200, "ends in the middle"),
+        (octets.len() - 7, "ends in the middle"),
+        (octets.len() - stamp, "its end is missing"),
+    ] {
+        fs::write(&one, &octets[..length]).unwrap();
+        let (code, grades) = graded(&[&file]);
+        let unread = grades[0]["unread"][0].as_str().unwrap_or_default();
+        assert!(code == 1 && unread.starts_with(&one) && unread.contains(why), "{length}: {grades:?}");
+        let none = Value::Array(vec![]);
+        assert_eq!([&grades[0]["fails"], &grades[0]["missing"], &grades[0]["remarks"]], [&none; 3]);
+        assert!(grades[0]["open"].as_u64() > Some(0) && grades[0]["pass"] == false, "{grades:?}");
+        let (code, out, _) = typed(&["lab", "grade", &file], "");
+        assert!(code == 1 && out.starts_with("NOT YET") && !out.contains("not so"), "{out}");
+    }
+    fs::write(&one, &octets[..octets.len() - 7]).unwrap();
+    let (code, out, err) = typed(&["lab", "check", "2", "--capture", &one, "--capture", &two], "");
+    assert!(code == 2 && !out.contains("NOT SO"), "{out}{err}");
+    assert!(err.contains("ada-1.pcapng: the file ends in the middle of a record, before frame"), "{err}");
+    // A folder in the place of a capture.
+    fs::remove_file(&one).unwrap();
+    fs::create_dir(&one).unwrap();
+    let (code, grades) = graded(&[&file]);
+    let unread = grades[0]["unread"][0].as_str().unwrap_or_default();
+    assert!(code == 1 && unread.contains("is a directory"), "{grades:?}");
+}
+
+/// A few octets that unpack to very many cost no time.
+#[test]
+fn a_capture_that_unpacks_to_too_much_is_refused() {
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+    let folder = Folder::new("packed");
+    let file = folder.answered("2", "ada", "ada.json");
+    let one = folder.path("ada-1.pcapng");
+    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&fs::read(&one).unwrap()).unwrap();
+    // Blocks of local use with nothing in them that anybody knows.
+    let block: Vec<u8> = [0x8000_0001_u32, 12, 12].iter().flat_map(|n| n.to_le_bytes()).collect();
+    let blocks = block.repeat(1 << 16);
+    for _ in 0..30 {
+        packed.write_all(&blocks).unwrap();
+    }
+    fs::write(&one, packed.finish().unwrap()).unwrap();
+    let (code, grades) = graded(&[&file]);
+    let unread = grades[0]["unread"][0].as_str().unwrap_or_default();
+    assert!(code == 1 && unread.contains("more than 16 MiB"), "{grades:?}");
+}
+
+/// Each file that was given has its row, line or test, whatever became of it.
+#[test]
+fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
+    let folder = Folder::new("rows");
+    let file = folder.answered("2", "ada", "ada.json");
+    let again = folder.path("again.json");
+    fs::write(&again, fs::read_to_string(&file).unwrap().replace("\"holds\"", "\"fails\"")).unwrap();
+    let [none, garbage, folder_in] = ["none.json", "garbage.json", "folder"].map(|name| folder.path(name));
+    fs::write(&garbage, "[]").unwrap();
+    fs::create_dir(&folder_in).unwrap();
+    let files = [&*none, &*file, &*garbage, &*folder_in, &*again];
+    let reasons = [(&none, "cannot be read"), (&garbage, "holds no answers"), (&folder_in, "is a directory")];
+
+    let (code, grades) = graded(&files);
+    assert_eq!(code, 2);
+    let of: Vec<_> = grades.iter().map(|grade| grade["file"].as_str().unwrap()).collect();
+    assert_eq!(of, files);
+    for (file, why) in reasons {
+        let grade = grades.iter().find(|grade| grade["file"] == **file).unwrap();
+        assert!(grade["lab"].is_null() && grade["pass"] == false, "{grade}");
+        assert!(grade["unread"][0].as_str().unwrap().contains(why), "{grade}");
+    }
+    assert_eq!((&grades[1]["pass"], &grades[4]["pass"]), (&true.into(), &true.into()));
+    let remarks = |nth: usize| grades[nth]["remarks"].to_string();
+    assert!(remarks(1).contains("more than once") && remarks(1).contains("again.json"), "{}", remarks(1));
+    assert!(remarks(4).contains("says otherwise") && remarks(4).contains(".verdict"), "{}", remarks(4));
+
+    let (code, table, err) = typed(&[&["lab", "grade", "--csv"], &files[..]].concat(), "");
+    assert_eq!((code, table.lines().count()), (2, 6), "{table}");
+    assert!(reasons.iter().all(|(file, _)| err.contains(&***file)), "{err}");
+    let row = table.lines().find(|row| row.starts_with(&garbage)).unwrap();
+    assert!(row.contains(",unknown,false,") && row.contains("holds no answers"), "{row}");
+
+    let (code, xml, _) = typed(&[&["lab", "grade", "--junit"], &files[..]].concat(), "");
+    let read = roxmltree::Document::parse(&xml).unwrap();
+    let count = |name| read.descendants().filter(|node| node.has_tag_name(name)).count();
+    assert_eq!((code, count("testsuite"), count("failure")), (2, 5, 3), "{xml}");
+    for alone in [&none, &folder_in] {
+        assert_eq!(typed(&["lab", "grade", alone], "").0, 2);
+    }
+}
+
+#[test]
+fn a_lab_of_ones_own_is_graded_by_its_file() {
+    let folder = Folder::new("own");
+    let text =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/02-five-octets.md")).unwrap();
+    let own = |number: &str| {
+        let file = folder.path(&format!("own-{number}.md"));
+        let mine = text.replace("number: 2\n", &format!("number: {number}\n")).replacen("# ", "# My ", 1);
+        fs::write(&file, mine).unwrap();
+        file
+    };
+    // A number that the course does not have.
+    let lab = own("90");
+    let file = folder.answered(&lab, "ada", "ninety.json");
+    let (code, grades) = graded(&[&file]);
+    let unread = grades[0]["unread"][0].as_str().unwrap();
+    assert!(code == 2 && unread.contains("no lab 90") && unread.contains("--lab FILE"), "{unread}");
+    let (code, grades) = graded(&["--lab", &lab, &file]);
+    assert_eq!((code, &grades[0]["lab"], &grades[0]["pass"]), (0, &90.into(), &true.into()), "{grades:?}");
+    let [one, two] = ["ninety-1.pcapng", "ninety-2.pcapng"].map(|name| folder.path(name));
+    assert_eq!(graded(&["--lab", &lab, &one, &two]).0, 0, "captures alone");
+    // One that it has: the lab that is named comes first, and without it the titles tell.
+    let course = own("4");
+    let file = folder.answered(&course, "ada", "four.json");
+    let (code, grades) = graded(&["--lab", &lab, "--lab", &course, &file]);
+    assert_eq!((code, &grades[0]["pass"]), (0, &true.into()), "{grades:?}");
+    let (code, grades) = graded(&[&file]);
+    let remarks = grades[0]["remarks"].to_string();
+    assert!(code == 1 && remarks.contains("--lab FILE") && remarks.contains("My "), "{remarks}");
+    let (code, _, err) = typed(&["lab", "grade", "--lab", &course, "--lab", &course, &file], "");
+    assert!(code == 2 && err.contains("both lab 4"), "{err}");
+    assert_eq!(typed(&["lab", "grade", "--lab", &folder.path("none.md"), &file], "").0, 2);
+}
