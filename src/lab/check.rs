@@ -1,5 +1,7 @@
 //! Facts held against a run: what was expected, what was seen, and in which frames.
 
+mod flaw;
+
 use super::facts::{self, Lets, Names, names};
 use super::filter::present;
 use super::parse::Statement;
@@ -75,16 +77,22 @@ pub fn check(
             continue;
         }
         let found = facts::find(&statement.expression, record, lets);
-        let verdict = match (unknowable, found.value.holds()) {
+        let flaw = flaw::of_run(&statement.expression, &found, record, lets);
+        let verdict = match (unknowable, found.value.holds() && flaw.is_none()) {
             (true, _) => Verdict::NotInCapture,
             (false, true) => Verdict::Holds,
             (false, false) => Verdict::Fails,
         };
+        let mut seen = facts::seen(&statement.expression, record, lets);
+        if verdict == Verdict::Fails {
+            let unit = || flaw::unit(&statement.expression, statements);
+            seen.extend(flaw.or_else(unit).map(|flaw| flaw.to_string()));
+        }
         all.push(Checked {
             id: statement.name.clone(),
             words: statement.words.clone(),
             expected: statement.text.clone(),
-            seen: facts::seen(&statement.expression, record, lets).join("; "),
+            seen: seen.join("; "),
             frames: found.frames.into_iter().collect(),
             events: found.events,
             absent: if verdict == Verdict::Fails {

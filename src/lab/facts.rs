@@ -30,6 +30,7 @@ struct Scope<'a> {
 struct Touched {
     frames: BTreeSet<u64>,
     events: BTreeSet<u64>,
+    by_zero: bool,
 }
 
 /// What came of an expression.
@@ -41,6 +42,8 @@ pub struct Finding {
     pub frames: BTreeSet<u64>,
     /// The ids of the events that it rests on.
     pub events: BTreeSet<u64>,
+    /// Something in it was divided by zero.
+    pub by_zero: bool,
 }
 
 /// Works an expression out.
@@ -48,8 +51,8 @@ pub struct Finding {
 pub fn find(expression: &Expression, record: &Record, lets: &Lets) -> Finding {
     let touched = RefCell::default();
     let value = Scope { record, lets, line: None, touched: &touched }.value(expression);
-    let Touched { frames, events } = touched.into_inner();
-    Finding { value, frames, events }
+    let Touched { frames, events, by_zero } = touched.into_inner();
+    Finding { value, frames, events, by_zero }
 }
 
 /// What was seen where a fact compares: the left side of each comparison, and the right one where that is no constant.
@@ -119,6 +122,18 @@ pub fn names(expression: &Expression, of: Names, each: &mut dyn FnMut(&str, Name
 
 impl<'a> Scope<'a> {
     fn value(&self, expression: &Expression) -> Value {
+        let value = self.worked_out(expression);
+        let by_zero = match &value {
+            Value::List(members) => members.contains(&Value::ByZero),
+            value => *value == Value::ByZero,
+        };
+        if by_zero {
+            self.touched.borrow_mut().by_zero = true;
+        }
+        value
+    }
+
+    fn worked_out(&self, expression: &Expression) -> Value {
         match expression {
             Expression::Number(n) => Value::Number(*n),
             Expression::Text(text) => Value::Text(text.clone()),
@@ -139,9 +154,9 @@ impl<'a> Scope<'a> {
             Expression::Or(a, b) => Value::Bool(self.holds(a) || self.holds(b)),
             Expression::Compare(a, how, b) => Value::Bool(compare(&self.value(a), *how, &self.value(b))),
             Expression::In(one, members) => Value::Bool(self.is_in(&self.value(one), members)),
-            Expression::Arithmetic(a, sign, b) => match (self.value(a).number(), self.value(b).number()) {
-                (Some(a), Some(b)) => arithmetic(a, *sign, b),
-                _ => Value::Missing,
+            Expression::Arithmetic(a, sign, b) => match (self.value(a), self.value(b)) {
+                (Value::ByZero, _) | (_, Value::ByZero) => Value::ByZero,
+                (a, b) => a.number().zip(b.number()).map_or(Value::Missing, |(a, b)| arithmetic(a, *sign, b)),
             },
             Expression::Call(function, arguments) => self.call(*function, arguments),
         }
@@ -385,6 +400,9 @@ fn number(n: usize) -> Value {
 }
 
 fn arithmetic(a: f64, sign: char, b: f64) -> Value {
+    if b == 0.0 && "/%".contains(sign) {
+        return Value::ByZero;
+    }
     let result = match sign {
         '+' => a + b,
         '-' => a - b,
@@ -461,7 +479,9 @@ mod tests {
             ("count(by.rule == \"script\")", "1"),
             ("exit == 0 && outcome.frames.to_server == 2 && run.seed == 7", "true"),
             ("count(tcp.len in {1..5, 6})", "2"),
-            ("1 / 0", "nothing"),
+            ("1 / count(udp)", "a division by 0"),
+            ("1 / count(udp) % 3", "a division by 0"),
+            ("ratios([0, 2, 4])", "[a division by 0, 2]"),
             ("text(\"6869\")", "hi"),
             ("number(\"00b2070a\", 1, 2)", "45575"),
             ("number(\"00b2\", 1, 2)", "nothing"),

@@ -9,6 +9,8 @@ use std::rc::Rc;
 pub enum Value {
     /// There is none: the field is absent, no line was let through.
     Missing,
+    /// There is none: it was divided by zero.
+    ByZero,
     /// True or false.
     Bool(bool),
     /// A number; a time is one of nanoseconds.
@@ -61,7 +63,7 @@ impl Value {
     /// Whether it holds, where nothing is compared: a number that is not 0, anything else that is there.
     pub(crate) fn holds(&self) -> bool {
         match self {
-            Value::Missing => false,
+            Value::Missing | Value::ByZero => false,
             Value::Bool(b) => *b,
             Value::Number(n) => *n != 0.0,
             Value::List(members) => !members.is_empty(),
@@ -74,6 +76,7 @@ impl Value {
     pub fn shown(&self) -> String {
         match self {
             Value::Missing => "nothing".to_owned(),
+            Value::ByZero => "a division by 0".to_owned(),
             Value::Bool(b) => b.to_string(),
             Value::Number(n) if n.fract() == 0.0 => format!("{n:.0}"),
             Value::Number(n) => format!("{n:.2}"),
@@ -95,7 +98,7 @@ impl Value {
 pub(crate) fn compare(left: &Value, how: Comparison, right: &Value) -> bool {
     use Comparison::{Contains, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
     match (left, right) {
-        (Value::Missing, _) | (_, Value::Missing) => false,
+        (Value::Missing | Value::ByZero, _) | (_, Value::Missing | Value::ByZero) => false,
         (_, _) if how == NotEqual => !compare(left, Equal, right),
         (Value::List(a), Value::List(b)) => {
             how == Equal && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| compare(a, Equal, b))
