@@ -51,8 +51,24 @@ pub enum Problem {
         expected: &'static str,
     },
     /// The block does not end.
-    #[error("this block does not end: close it with a line ```")]
-    Open,
+    #[error("this block does not end: close it with a line {0}")]
+    Open(String),
+    /// A block for the program whose fence is another than the one it knows.
+    #[error(
+        "{found:?} before {kind} begins a block for people, in which nothing is checked: write ```{kind} at the left margin"
+    )]
+    Fence {
+        /// What stands before the word.
+        found: String,
+        /// The word.
+        kind: &'static str,
+    },
+    /// A comment that does not end.
+    #[error("this comment does not end, and hides what stands below it: close it with a line -->")]
+    Comment,
+    /// A line of a block that is there twice.
+    #[error("a second line `{0}:`: leave one of them")]
+    Again(String),
     /// A block without anything in it.
     #[error("this {0} block is empty: write something in it, or take it away")]
     Empty(&'static str),
@@ -78,6 +94,11 @@ pub enum Problem {
     /// An option that writes a file.
     #[error("a lab writes no files: take {0} away; `lab check --keep` keeps what crosses the wire")]
     Writes(String),
+    /// What only a shell would understand.
+    #[error(
+        "{0:?} is for a shell, and a lab's command has none: take it away, or put quotation marks around a word that is meant so"
+    )]
+    Shell(String),
     /// A control character, which a terminal would obey.
     #[error("the character {0:?} is for terminals, not for a text: take it away")]
     Control(char),
@@ -117,6 +138,17 @@ pub enum Problem {
     /// A let that would hide a field.
     #[error("{0} is a field's name: give the let another")]
     Hides(String),
+    /// A let that is called as a function or an operator is.
+    #[error("{0} is a word of the language: give the let another name")]
+    Word(String),
+    /// What has to be true or false, and is something else.
+    #[error("{found} is {what}, neither true nor false: compare it, such as `{found} == ...`")]
+    NoTruth {
+        /// The part that stands there.
+        found: String,
+        /// What it gives.
+        what: &'static str,
+    },
     /// A prediction without a question or an answer.
     #[error("this prediction has no {0}: add a line `{1}`")]
     Prediction(&'static str, &'static str),

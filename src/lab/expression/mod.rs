@@ -54,6 +54,26 @@ pub enum Comparison {
     Contains,
 }
 
+impl Expression {
+    /// What it is made of.
+    #[must_use]
+    pub fn parts(&self) -> Vec<&Expression> {
+        match self {
+            Expression::Number(_) | Expression::Text(_) | Expression::Name(_) => Vec::new(),
+            Expression::List(members) | Expression::Call(_, members) => members.iter().collect(),
+            Expression::Field(inner, _) | Expression::Not(inner) => vec![inner],
+            Expression::And(a, b)
+            | Expression::Or(a, b)
+            | Expression::Compare(a, _, b)
+            | Expression::Arithmetic(a, _, b) => vec![a, b],
+            Expression::In(one, members) => {
+                let bounds = members.iter().flat_map(|(low, high)| [Some(low), high.as_ref()]);
+                [&**one].into_iter().chain(bounds.flatten()).collect()
+            }
+        }
+    }
+}
+
 macro_rules! functions {
     ($($(#[$doc:meta])* $name:ident $text:literal $least:literal $most:literal $filter:expr;)*) => {
         /// What a fact may ask of a run.
@@ -73,6 +93,14 @@ macro_rules! functions {
             /// How many arguments it takes, at least and at most.
             fn arguments(self) -> (usize, usize) {
                 match self { $(Function::$name => ($least, $most),)* }
+            }
+
+            /// Whether this argument, 0 the first of so many, is a filter.
+            #[must_use]
+            pub fn is_filter(self, argument: usize, of: usize) -> bool {
+                use Function::{Distinct, List, Max, Median, Min, Sum};
+                let of_field = matches!(self, List | Distinct | Sum | Min | Max | Median);
+                self.about_line(argument, of) && (argument > 0 || !of_field)
             }
 
             /// Whether this argument, 0 the first of so many, is about one line.
@@ -212,6 +240,9 @@ pub enum ExpressionErrorKind {
     /// Too long.
     #[error("more than {0} words and signs: name a part of it with let")]
     Long(usize),
+    /// A division by a constant that is zero.
+    #[error("a division by 0 gives nothing: divide by another number")]
+    Zero,
     /// A question about the whole run inside one about each of its lines.
     #[error("{0}() would be asked again for every line: name it with let")]
     Nested(&'static str),

@@ -153,7 +153,13 @@ impl Parser {
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Expression::Arithmetic(Box::new(left), sign, Box::new(self.primary()?));
+            let begin = self.at;
+            let right = self.primary()?;
+            if sign != '*' && constant(&right) == Some(0.0) {
+                self.at = begin;
+                return Err(self.error(Kind::Zero));
+            }
+            left = Expression::Arithmetic(Box::new(left), sign, Box::new(right));
         }
     }
 
@@ -242,25 +248,32 @@ impl Parser {
     }
 }
 
+/// What it gives in every run.
+fn constant(expression: &Expression) -> Option<f64> {
+    match expression {
+        Expression::Number(number) => Some(*number),
+        Expression::Arithmetic(a, sign, b) => {
+            let (a, b) = (constant(a)?, constant(b)?);
+            Some(match sign {
+                '+' => a + b,
+                '-' => a - b,
+                '*' => a * b,
+                '/' => a / b,
+                _ => a.rem_euclid(b),
+            })
+        }
+        _ => None,
+    }
+}
+
 /// The first function in it that goes through a whole run.
 fn about_run(expression: &Expression) -> Option<Function> {
-    match expression {
-        Expression::Number(_) | Expression::Text(_) | Expression::Name(_) => None,
-        Expression::List(members) => members.iter().find_map(about_run),
-        Expression::Field(inner, _) | Expression::Not(inner) => about_run(inner),
-        Expression::And(a, b)
-        | Expression::Or(a, b)
-        | Expression::Compare(a, _, b)
-        | Expression::Arithmetic(a, _, b) => about_run(a).or_else(|| about_run(b)),
-        Expression::In(one, members) => about_run(one).or_else(|| {
-            let bounds = members.iter().flat_map(|(low, high)| [Some(low), high.as_ref()]);
-            bounds.flatten().find_map(about_run)
-        }),
-        Expression::Call(function, arguments) => {
-            let whole = (0..arguments.len()).any(|nth| function.about_line(nth, arguments.len()));
-            if whole { Some(*function) } else { arguments.iter().find_map(about_run) }
-        }
+    if let Expression::Call(function, arguments) = expression
+        && (0..arguments.len()).any(|nth| function.about_line(nth, arguments.len()))
+    {
+        return Some(*function);
     }
+    expression.parts().into_iter().find_map(about_run)
 }
 
 #[cfg(test)]
@@ -297,6 +310,11 @@ mod tests {
         assert_eq!(wrong("a == \"b").0, 6);
         assert_eq!(wrong("").0, 1);
         assert_eq!(wrong("a b"), (3, "`b` stands where an operator or the end was expected".into()));
+        assert_eq!(
+            wrong("a / (2 - 2) == 1"),
+            (5, "a division by 0 gives nothing: divide by another number".into())
+        );
+        assert_eq!(wrong("!(1 % 0 == 1)").0, 7);
         assert!(wrong(&"(".repeat(500)).1.contains("deep"));
         assert!(wrong(&"a+".repeat(5000)).1.contains("more than 1000"));
         assert_eq!(

@@ -1,13 +1,13 @@
 //! The fenced blocks, each by its own lines.
 
 use super::{
-    Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands,
+    Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands, truth,
 };
 use crate::lab::expression::{Expression, parse};
 use crate::lab::words::words;
 
 /// What the blocks that are for the program are called.
-const KINDS: [&str; 5] = ["lab", "predict", "run", "check", "change"];
+pub(super) const KINDS: [&str; 5] = ["lab", "predict", "run", "check", "change"];
 
 /// Reads a block that is for the program; `None` for one that is for people.
 pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<What>, Wrong> {
@@ -30,7 +30,7 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
             What::Change(Change { run, breaks })
         }
         // A slip of one letter would make a block for people of it, and nothing would be checked.
-        _ => match KINDS.iter().find(|kind| strsim::osa_distance(kind, word) == 1) {
+        _ => match KINDS.iter().find(|kind| strsim::osa_distance(kind, &word.to_lowercase()) <= 1) {
             Some(kind) => {
                 return Err((piece.line, Problem::Kind { found: word.to_owned(), kind }));
             }
@@ -60,6 +60,12 @@ fn pairs<'t>(
     Ok(pairs)
 }
 
+/// Each line is there once.
+fn once(pairs: &[(usize, &str, String)]) -> Result<(), Wrong> {
+    let again = (1..pairs.len()).find(|&nth| pairs[..nth].iter().any(|(_, key, _)| *key == pairs[nth].1));
+    again.map_or(Ok(()), |nth| Err((pairs[nth].0, Problem::Again(pairs[nth].1.to_owned()))))
+}
+
 /// The block `lab`.
 pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> {
     const KEYS: &str = "number:, module:, extension:, minutes:, layers: or needs:";
@@ -69,6 +75,7 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
             return Err((*number, Problem::Line { found: (*key).to_owned(), expected: KEYS }));
         }
     }
+    once(&pairs)?;
     let get = |key: &'static str| {
         let found = pairs.iter().find(|(_, k, value)| *k == key && !value.is_empty());
         found.map(|(number, _, value)| (*number, value.clone())).ok_or((line, Problem::Missing(key)))
@@ -109,7 +116,16 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
 }
 
 fn expression(line: usize, text: &str) -> Result<Expression, Wrong> {
-    parse(text).map_err(|error| (line, Problem::Expression { text: text.to_owned(), error }))
+    let read = parse(text).map_err(|error| (line, Problem::Expression { text: text.to_owned(), error }))?;
+    truth::filters(&read).map_err(|problem| (line, problem))?;
+    Ok(read)
+}
+
+/// An expression that is true or false.
+fn fact(line: usize, text: &str) -> Result<Expression, Wrong> {
+    let read = expression(line, text)?;
+    truth::fact(&read).map_err(|problem| (line, problem))?;
+    Ok(read)
 }
 
 fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
@@ -120,7 +136,9 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
     }
     let (mut ask, mut answer, mut within, mut unit) = (None, None, 0.0, String::new());
     let (mut choices, mut often) = (Vec::new(), Vec::new());
-    for (line, key, value) in pairs(&piece.lines, KEYS)? {
+    let pairs = pairs(&piece.lines, KEYS)?;
+    once(&pairs)?;
+    for (line, key, value) in pairs {
         match key.split_once(' ').unwrap_or((key, "")) {
             ("ask", "") => ask = Some(value),
             ("answer", "") => answer = Some(expression(line, &value)?),
@@ -132,9 +150,7 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
                 within =
                     fits.ok_or((line, Problem::Value { key: "within", found: value, expected }))? / 100.0;
             }
-            ("choice", words) if !words.is_empty() => {
-                choices.push((words.to_owned(), expression(line, &value)?))
-            }
+            ("choice", words) if !words.is_empty() => choices.push((words.to_owned(), fact(line, &value)?)),
             ("often", words) if !words.is_empty() => often.push((words.to_owned(), value)),
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
@@ -170,7 +186,9 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
     let (mut vary, mut breaks, mut show) = (Vec::new(), Vec::new(), Vec::new());
     const KEYS: &str =
         "one command, then `vary NAME: a | b`, `show: field, field`, or in a change `breaks: fact, fact`";
-    for (line, key, value) in pairs(&rest, KEYS)? {
+    let pairs = pairs(&rest, KEYS)?;
+    once(&pairs)?;
+    for (line, key, value) in pairs {
         match key.split_once(' ').unwrap_or((key, "")) {
             ("vary", name) if !name.is_empty() => {
                 let options: Vec<String> = value.split('|').map(|option| option.trim().to_owned()).collect();
@@ -228,7 +246,7 @@ fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
         return Err((piece.line, Problem::Empty("check")));
     }
     let read = |(line, name, is_let, words, text): (usize, String, bool, String, String)| {
-        let expression = expression(line, &text)?;
+        let expression = if is_let { expression(line, &text)? } else { fact(line, &text)? };
         Ok(Statement { line, name, is_let, words, text, expression })
     };
     statements.into_iter().map(read).collect()

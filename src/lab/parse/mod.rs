@@ -4,9 +4,12 @@
 mod blocks;
 mod commands;
 mod names;
+mod pieces;
+mod truth;
 
 use super::error::{LabError, Problem};
 use super::expression::Expression;
+use pieces::{Piece, pieces};
 
 /// A lab.
 #[derive(Debug, Clone, PartialEq)]
@@ -200,6 +203,8 @@ impl Lab {
     /// The first thing that cannot be understood: file, line, remedy.
     pub fn parse(file: &str, text: &str) -> Result<Lab, LabError> {
         let error = |line: usize, problem: Problem| LabError { file: file.to_owned(), line, problem };
+        // The mark that some editors begin a file of UTF-8 with is no part of its text.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let control = |line: &str| line.chars().find(|c| c.is_control() && *c != '\t');
         let found = (1..).zip(text.lines()).find_map(|(number, line)| Some((number, control(line)?)));
         if let Some((number, found)) = found {
@@ -210,8 +215,8 @@ impl Lab {
         for piece in pieces(text).map_err(|(line, problem)| error(line, problem))? {
             let what = match piece.fence {
                 None => What::Prose(piece.text()),
-                Some(info) => {
-                    let (word, rest) = info.split_once(' ').unwrap_or((info, ""));
+                Some(fence) => {
+                    let (word, rest) = fence.info.split_once(' ').unwrap_or((fence.info, ""));
                     match word {
                         "lab" if front.is_some() => return Err(error(piece.line, Problem::SecondFront)),
                         "lab" => {
@@ -221,7 +226,7 @@ impl Lab {
                         _ => match blocks::block(word, rest.trim(), &piece) {
                             Ok(Some(what)) => what,
                             // A block for people.
-                            Ok(None) => What::Prose(format!("```{info}\n{}```\n", piece.text())),
+                            Ok(None) => What::Prose(piece.fenced()),
                             Err((line, problem)) => return Err(error(line, problem)),
                         },
                     }
@@ -276,63 +281,6 @@ impl Lab {
     }
 }
 
-/// Lines that belong together.
-struct Piece<'t> {
-    /// Where it begins.
-    line: usize,
-    hidden: bool,
-    /// What stands behind the fence; none for prose.
-    fence: Option<&'t str>,
-    /// Its lines, fences left out, each with its number.
-    lines: Vec<(usize, &'t str)>,
-}
-
-impl Piece<'_> {
-    fn text(&self) -> String {
-        self.lines.iter().map(|(_, line)| format!("{line}\n")).collect()
-    }
-}
-
-type Wrong = (usize, Problem);
-
-/// Prose and fenced blocks, in order.
-fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Wrong> {
-    let mut pieces: Vec<Piece<'_>> = Vec::new();
-    let mut hidden = false;
-    let mut open: Option<Piece<'_>> = None;
-    for (number, line) in (1..).zip(text.lines()) {
-        if let Some(piece) = &mut open {
-            if line.trim_end() == "```" {
-                pieces.extend(open.take());
-            } else {
-                piece.lines.push((number, line));
-            }
-            continue;
-        }
-        if let Some(info) = line.strip_prefix("```") {
-            open = Some(Piece { line: number, hidden, fence: Some(info.trim()), lines: Vec::new() });
-            continue;
-        }
-        // A comment begins and ends on lines of its own, as docs/labs.md says.
-        if line.trim_start().starts_with("<!--") {
-            hidden = !line.contains("-->");
-            continue;
-        }
-        if hidden {
-            hidden = !line.contains("-->");
-            continue;
-        }
-        match pieces.last_mut() {
-            Some(last) if last.fence.is_none() => last.lines.push((number, line)),
-            _ => pieces.push(Piece { line: number, hidden, fence: None, lines: vec![(number, line)] }),
-        }
-    }
-    match open {
-        Some(piece) => Err((piece.line, Problem::Open)),
-        None => Ok(pieces),
-    }
-}
-
 /// The items of the list under `## Sources`; an item may go on in indented lines.
 fn sources(text: &str) -> Vec<String> {
     let mut items: Vec<String> = Vec::new();
@@ -349,6 +297,8 @@ fn sources(text: &str) -> Vec<String> {
     }
     items
 }
+
+type Wrong = (usize, Problem);
 
 #[cfg(test)]
 mod tests;

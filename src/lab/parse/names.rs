@@ -1,7 +1,7 @@
 //! What holds for a lab as a whole: each name is there once, and stands for something.
 
 use super::{Lab, Predict, Problem, Vary, What, Wrong};
-use crate::lab::expression::Expression;
+use crate::lab::expression::{Expression, Function};
 use crate::lab::facts::{Names, names};
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -114,6 +114,9 @@ fn once(line: usize, name: &str, taken: &mut BTreeSet<String>) -> Result<(), Wro
 fn define(line: usize, name: &str, lets: &mut BTreeSet<String>) -> Result<(), Wrong> {
     if RESERVED.contains(&name) || name.contains('-') {
         return Err((line, Problem::Hides(name.to_owned())));
+    }
+    if ["in", "contains"].contains(&name) || Function::ALL.iter().any(|function| function.name() == name) {
+        return Err((line, Problem::Word(name.to_owned())));
     }
     once(line, name, lets)
 }

@@ -94,6 +94,25 @@ fn a_lab_is_read() {
 }
 
 #[test]
+fn a_mark_of_utf_8_and_fences_for_people_change_nothing() {
+    let plain = Lab::parse("x.md", LAB).unwrap();
+    assert_eq!(Lab::parse("x.md", &format!("\u{feff}{LAB}")).unwrap(), plain);
+    assert_eq!(Lab::parse("x.md", &LAB.replace('\n', "\r\n")).unwrap().parts.len(), plain.parts.len());
+    // What stands in a block for people is none of the program's, whatever it looks like.
+    for fences in [("~~~text", "~~~"), ("````markdown", "````"), ("  ```text", "  ```")] {
+        let people = format!("{}\n ```check\n<!--\n{}\n", fences.0, fences.1);
+        let lab = LAB.replace("```text\nfor people\n```\n", &people);
+        assert!(lab.contains(&people));
+        let lab = Lab::parse("x.md", &lab).unwrap_or_else(|error| panic!("{error}"));
+        let prose = lab.parts.iter().filter_map(|part| match &part.what {
+            What::Prose(text) => Some(&**text),
+            _ => None,
+        });
+        assert!(prose.collect::<String>().contains(&people), "{people}");
+    }
+}
+
+#[test]
 fn what_is_wrong_names_file_line_and_remedy() {
     let (line, said) = problem(|lab| lab.replace("minutes: 15\n", ""));
     assert_eq!((line, &*said), (3, "x.md:3: the lab block has no minutes: add a line `minutes: ...`"));
@@ -130,6 +149,19 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("  field by field\n", "  field by field\n\n```run\nlayerlab tour\n", 50, "close it with a line ```"),
         ("```run", "```tun", 20, "```tun means nothing: write ```run"),
         ("```check", "```chekc", 26, "```chekc means nothing: write ```check"),
+        ("```run", " ```run", 20, "write ```run at the left margin"),
+        ("```check", "~~~check", 26, "\"~~~\" before check begins a block for people"),
+        ("```check", "````check", 26, "write ```check at the left margin"),
+        ("```predict", "```Predict", 13, "```Predict means nothing: write ```predict"),
+        ("-->\n", "", 34, "this comment does not end, and hides what stands below it"),
+        ("-->\n", "<!-- another -->\n", 34, "this comment does not end"),
+        ("minutes: 15", "number: 3\nminutes: 15", 6, "a second line `number:`"),
+        ("within: 5%", "answer: 5", 16, "a second line `answer:`"),
+        ("  hello\n", "  hello | wc\n", 21, "\"|\" is for a shell"),
+        ("let data", "let count", 27, "count is a word of the language"),
+        ("first(tcp.len > 0)", "first(tcp.len / 0 > 1)", 27, "a division by 0 gives nothing"),
+        ("first(tcp.len > 0)", "first(tcp || 5)", 27, "5 is a number, neither true nor false: compare it"),
+        ("== 66 + len(word)", "&& count(tcp)", 30, "count(...) is a number, neither true nor false"),
         ("```run", "```sh", 26, "this check block has no run to be about: write a ```run block above it"),
         ("```text\nfor people", "```check\nlength: exit == 0", 42, "length is there twice"),
     ] {
