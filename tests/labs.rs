@@ -368,6 +368,96 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     assert!(code == 2 && err.contains("layerlab lab list"), "{err}");
 }
 
+/// A lab that needs nothing but the program: its question, fact and change are put in.
+fn wheel(predict: &str, facts: &str) -> String {
+    format!(
+        "# Mine\n\n```lab\nnumber: 99\nmodule: Z. Mine\nminutes: 5\nlayers: 1\nneeds: nothing\n```\n\n\
+         ```predict lost\nask: How many?\n{predict}\n```\n\n\
+         ```run text\nlayerlab wire dice --loss 5% --frames 100 --json\n```\n\n\
+         ```check\n{facts}\n```\n\n\
+         ```change text\nlayerlab wire dice --frames 100 --json\nbreaks: some\n```\n\n## Sources\n\n- mine\n"
+    )
+}
+
+/// A lab whose question has no answer is wrong, whatever its facts say.
+#[test]
+fn a_question_without_one_answer_fails_the_lab() {
+    let folder = std::env::temp_dir().join(format!("layerlab-mine-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("mine.md");
+    let name = file.to_str().unwrap();
+    let of = |predict: &str, more: &[&str]| {
+        fs::write(&file, wheel(predict, "some: first(dice).lost > 0\nall: first(dice).frames == 100"))
+            .unwrap();
+        let (code, out, err) = typed(&[&["lab", "check", name], more].concat(), "");
+        assert_eq!(err, "");
+        (code, out)
+    };
+    assert_eq!(of("answer: first(dice).lost", &[]).0, 0);
+    assert_eq!(of("choice some: exit == 0\nchoice none: exit == 1", &[]).0, 0);
+    for (predict, observed) in [
+        ("answer: first(dice).latency_ns", "nothing"),
+        ("choice some: exit == 1\nchoice none: exit == 2", "none of these"),
+        ("choice some: exit == 0\nchoice none: !(exit == 2)", "more than one of these"),
+    ] {
+        let (code, out) = of(predict, &[]);
+        assert_eq!(code, 1, "{out}");
+        let said = format!("NOT SO   The question lost has no one answer in these runs: {observed}");
+        assert!(out.replace("\n        ", "").contains(&said), "{out}");
+        assert!(out.contains("2 of 2 facts hold"), "{out}");
+        let (code, out) = of(predict, &["--json"]);
+        let answers: Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &answers["pass"]), (1, &false.into()));
+        assert_eq!(answers["predictions"][0]["observed"], observed);
+    }
+    // Which facts no change breaks is told, and costs nothing.
+    let (code, out) = of("answer: 5", &["--changes"]);
+    assert!(code == 0 && out.ends_with("2 of 2 facts hold.\n  No change breaks: all\n"), "{out}");
+    assert!(!of("answer: 5", &[]).1.contains("No change"));
+    fs::remove_dir_all(&folder).unwrap();
+}
+
+/// What was typed wrong is status 2, and nothing is claimed before it is seen.
+#[test]
+fn what_was_typed_wrong_is_no_answer() {
+    let folder = std::env::temp_dir().join(format!("layerlab-typed-{}", std::process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
+    let [mine, latin, dir, wrong] = ["mine.md", "latin.md", "", "wrong.md"].map(path);
+    fs::write(&mine, lab.replace("number: 4\n", "number: 99\n")).unwrap();
+    fs::write(&latin, [lab.as_bytes(), b"\ncaf\xe9\n"].concat()).unwrap();
+    fs::write(&wrong, lab.replacen("layerlab tcp echo hello\n", "layerlab tcp echo hello --delayy\n", 1))
+        .unwrap();
+    let nofile = path("nofile.md");
+    for words in ["check", "run", "show", "worksheet"] {
+        for (file, part) in [
+            (&nofile, "no file that can be read: No such file"),
+            (&dir, "no file that can be read: Is a directory"),
+            (&latin, &*format!("latin.md:{}: a character here is not in UTF-8", lab.lines().count() + 2)),
+            (&wrong, "`layerlab tcp echo hello --delayy`: unexpected argument '--delayy' found"),
+        ] {
+            let (code, out, err) = typed(&["lab", words, file], "");
+            assert!((code, &*out) == (2, "") && err.contains(part), "{words} {file}: {code} {out}{err}");
+        }
+    }
+    for (words, part) in [
+        (
+            &["check", "5", "--capture", &dir][..],
+            "05-1.pcapng is not there: `layerlab lab check 5 --keep DIR`",
+        ),
+        (&["check", "4", "--capture", &nofile, "--capture", &nofile], "nofile.md is not there"),
+        (&["check", "4", "--keep", "/proc/x"], "--keep /proc/x cannot be made"),
+        (&["check", &mine, "--recorded"], "mine.md: layerlab carries recordings of the course alone"),
+        (&["check", "4", &mine, "--recorded"], "no recording of"),
+        (&["run", &mine, "--recorded"], "no recording of"),
+    ] {
+        let (code, out, err) = typed(&[&["lab"], words].concat(), "");
+        assert!((code, &*out) == (2, "") && err.contains(part), "{words:?}: {code} {out}{err}");
+    }
+    fs::remove_dir_all(&folder).unwrap();
+}
+
 /// Where no private network can be had, that is this machine's doing and no failed check.
 #[test]
 fn a_missing_privilege_is_no_failed_check() {

@@ -152,6 +152,17 @@ pub enum Problem {
     /// A prediction without a question or an answer.
     #[error("this prediction has no {0}: add a line `{1}`")]
     Prediction(&'static str, &'static str),
+    /// What many answer is none of the choices.
+    #[error("{0:?} is none of the choices: write one of them behind `often`")]
+    NoChoice(String),
+    /// Words that are no command of the program's.
+    #[error("`{command}`: {said}")]
+    Words {
+        /// The command with these words.
+        command: String,
+        /// What is wrong with them.
+        said: String,
+    },
     /// A change says that it breaks something which is not there.
     #[error("no fact {0} is checked after the run: name one that is")]
     NoFact(String),

@@ -25,6 +25,8 @@ pub struct Answered {
     pub often: Option<String>,
     /// The frames to look at.
     pub frames: Vec<u64>,
+    /// Nothing was observed, or not one choice alone: the lab is to blame, and nobody's prediction.
+    pub unclear: bool,
 }
 
 /// What is observed of a question that no capture can answer.
@@ -92,21 +94,22 @@ pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
 /// Holds a prediction against the run.
 #[must_use]
 pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets: &Lets) -> Answered {
-    let (observed, right, frames) = match &predict.answer {
+    let (observed, right, frames, unclear) = match &predict.answer {
         Answer::Expression { expression, within, unit } => {
             let found = facts::find(expression, record, lets);
             let right = predicted.map(|predicted| agrees(predicted, &found.value, *within, unit));
-            (in_unit(found.value.shown(), unit), right, found.frames)
+            let unclear = matches!(found.value, Value::Missing | Value::ByZero);
+            (in_unit(found.value.shown(), unit), right, found.frames, unclear)
         }
         Answer::Choices(choices) => {
             let found = choices.iter().map(|(words, fact)| (words, facts::find(fact, record, lets)));
             let mut held = found.filter(|(_, found)| found.value.holds());
             match (held.next(), held.next()) {
                 (Some((words, found)), None) => {
-                    (words.clone(), predicted.map(|predicted| predicted == words), found.frames)
+                    (words.clone(), predicted.map(|predicted| predicted == words), found.frames, false)
                 }
-                (None, _) => ("none of these".to_owned(), None, Default::default()),
-                (Some(_), Some(_)) => ("more than one of these".to_owned(), None, Default::default()),
+                (None, _) => ("none of these".to_owned(), None, Default::default(), true),
+                (Some(_), Some(_)) => ("more than one of these".to_owned(), None, Default::default(), true),
             }
         }
     };
@@ -129,6 +132,7 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
         right,
         often: often.map(|(_, why)| why.clone()),
         frames: frames.into_iter().collect(),
+        unclear,
     }
 }
 
@@ -144,6 +148,7 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
         right: None,
         often: None,
         frames: Vec::new(),
+        unclear: false,
     }
 }
 
@@ -166,7 +171,7 @@ fn agrees(predicted: &str, observed: &Value, within: f64, unit: &str) -> bool {
 }
 
 /// Texts that differ in blanks, brackets or upper case alone are the same answer: `2, 2, 0` and `[2,2,0]`.
-fn squeezed(text: &str) -> String {
+pub(crate) fn squeezed(text: &str) -> String {
     let words = text.split(|c: char| c.is_whitespace() || ",;[]()".contains(c));
     words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(",").to_lowercase().replace(",+,", "+")
 }

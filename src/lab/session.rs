@@ -172,6 +172,16 @@ impl<'l> Session<'l> {
         session
     }
 
+    /// Questions that the runs gone through do not answer, or with more than one choice, and what was observed. What a
+    /// capture cannot tell is no such question.
+    #[must_use]
+    pub fn unclear(&self) -> Vec<(&str, &str)> {
+        let answered = self.answered.iter().filter(|answered| answered.unclear);
+        let waiting = self.waiting.iter().filter(|(predict, _)| !self.is_open(predict));
+        let answered = answered.map(|answered| (&*answered.id, &*answered.observed));
+        answered.chain(waiting.map(|(predict, _)| (&*predict.id, "nothing"))).collect()
+    }
+
     /// Predictions that nothing has answered yet.
     pub fn waiting(&self) -> impl Iterator<Item = (&'l Predict, Option<&str>)> {
         self.waiting.iter().map(|(predict, predicted)| (*predict, predicted.as_deref()))

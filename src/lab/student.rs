@@ -145,7 +145,8 @@ mod tests {
         let options = ["hello", "network", "segment"].map(str::to_owned).to_vec();
         let vary = vec![Vary { name: "word".into(), options: options.clone() }];
         let words_of = ["tcp", "echo", "hello"].map(str::to_owned).to_vec();
-        let run = Run { command: String::new(), words: words_of, text: false, vary, show: Vec::new() };
+        let run =
+            Run { line: 1, command: String::new(), words: words_of, text: false, vary, show: Vec::new() };
         let of = |id: &str| words(&run, Some(&Student::new(id, 2)));
         assert_eq!(words(&run, None).0[2], "hello");
         assert_eq!(of("ada"), of("ada"));

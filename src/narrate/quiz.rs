@@ -188,6 +188,23 @@ pub fn too_little(unbroken: usize) -> String {
     }
 }
 
+/// Facts that every run of the lab shows, the changed ones too.
+#[must_use]
+pub fn never_broken(ids: &[&str]) -> String {
+    if ids.is_empty() {
+        String::new()
+    } else {
+        hanging("", &format!("No change breaks: {}", ids.join(", ")), 2, WIDTH)
+    }
+}
+
+/// A question that a run does not answer, or not with one choice alone.
+#[must_use]
+pub fn unclear(id: &str, observed: &str) -> String {
+    let told = format!("The question {id} has no one answer in these runs: {}", safe(observed, false));
+    lines("NOT SO   ", &told)
+}
+
 /// Columns of a lab's number and title, in a table of labs.
 const TITLE: usize = 46;
 

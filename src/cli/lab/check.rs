@@ -1,7 +1,7 @@
 //! `layerlab lab check`: every claim of a lab, held against what crossed the wire.
 
 use super::args::CheckArgs;
-use super::source::{Source, Sources};
+use super::source::{Source, Sources, has_recording};
 use super::{open, runner};
 use crate::cli::exit::{Answer, Cannot, Usage};
 use crate::lab::check::{Checked, Verdict};
@@ -11,24 +11,23 @@ use crate::lab::student::{Student, personal};
 use crate::lab::{answers, shelf};
 use crate::narrate::quiz;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::time::Instant;
 
 /// `layerlab lab check`.
 pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
-    if args.recorded && !args.json {
-        io::stdout().write_all(quiz::recorded().as_bytes())?;
-    }
     match &args.labs[..] {
         [one] => {
             let (lab, _) = open(one)?;
             let mut out = io::stdout().lock();
+            begin(args, &[&lab], &mut out)?;
             let found = check(args, &lab, &mut out)?;
             if args.json {
                 writeln!(out, "{}", found.json)?;
             } else {
                 out.write_all(quiz::tally(&found.verdicts).as_bytes())?;
-                out.write_all(quiz::too_little(found.unbroken).as_bytes())?;
+                out.write_all(found.below().as_bytes())?;
             }
             Ok(if found.passed() { Answer::Yes } else { Answer::No })
         }
@@ -50,9 +49,10 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
         );
         return Err(Usage(text).into());
     }
+    let mut out = io::stdout().lock();
+    begin(args, &labs.iter().collect::<Vec<_>>(), &mut out)?;
     let began = Instant::now();
     let (mut passed, mut failed, mut cannot) = (0, 0, None);
-    let mut out = io::stdout().lock();
     for lab in &labs {
         if !args.json {
             write!(out, "{}", quiz::row_begins(lab.number, &lab.title))?;
@@ -70,8 +70,8 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
                     out.write_all(quiz::row_ends(&found.verdicts, well, start.elapsed()).as_bytes())?;
                     if !well {
                         out.write_all(&told)?;
-                        out.write_all(quiz::too_little(found.unbroken).as_bytes())?;
                     }
+                    out.write_all(found.below().as_bytes())?;
                 }
             }
             Err(error) if error.is::<Cannot>() => {
@@ -99,11 +99,24 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
     }
 }
 
+/// Says that nothing is run, where a recording is there to be shown.
+fn begin(args: &CheckArgs, labs: &[&Lab], out: &mut dyn Write) -> anyhow::Result<()> {
+    if args.recorded {
+        labs.iter().try_for_each(|lab| has_recording(lab))?;
+        if !args.json {
+            out.write_all(quiz::recorded().as_bytes())?;
+        }
+    }
+    Ok(())
+}
+
 /// What was found of a lab.
 struct Found {
     verdicts: Vec<quiz::Verdict>,
     /// Facts that hold although a change should have broken them.
     unbroken: usize,
+    /// Facts that none of the changes broke, where these were run.
+    never_broken: Vec<String>,
     passed: bool,
     json: Value,
 }
@@ -111,6 +124,12 @@ struct Found {
 impl Found {
     fn passed(&self) -> bool {
         self.passed && self.unbroken == 0
+    }
+
+    /// What stands below the facts.
+    fn below(&self) -> String {
+        let never: Vec<&str> = self.never_broken.iter().map(String::as_str).collect();
+        quiz::too_little(self.unbroken) + &quiz::never_broken(&never)
     }
 }
 
@@ -128,7 +147,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         (None, files) => Sources::Captured(files),
     };
     let mut sources = (1..).zip(sources.of(lab, args.place.student.as_deref())?);
-    let mut unbroken = 0;
+    let (mut unbroken, mut broken) = (0, BTreeSet::new());
     if !args.json && args.labs.len() == 1 {
         writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
     }
@@ -149,7 +168,11 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
                         out.write_all(told(checked).as_bytes())?;
                     }
                 }
+                if lab.ends_checks(nth) {
+                    session.reveal();
+                }
             }
+            What::Predict(predict) => session.predicted(predict, None),
             What::Change(change) if args.changes && !change.breaks.is_empty() => {
                 if !args.json {
                     writeln!(out, "\ninstead: {}", change.run.command)?;
@@ -157,6 +180,9 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
                 }
                 let record = Source::Run.record(&session, &change.run, 0, &runner)?;
                 for checked in session.check_instead(&lab.checks(nth), &record) {
+                    if checked.verdict == Verdict::Fails {
+                        broken.insert(checked.id.clone());
+                    }
                     if !change.breaks.contains(&checked.id) {
                         continue;
                     }
@@ -167,14 +193,25 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
                     }
                 }
             }
-            What::Change(_) | What::Prose(_) | What::Predict(_) => {}
+            What::Change(_) | What::Prose(_) => {}
         }
     }
+    let unclear = session.unclear();
+    if !args.json {
+        for (id, observed) in &unclear {
+            write!(out, "\n{}", quiz::unclear(id, observed))?;
+        }
+    }
+    let never = session.checked.iter().map(|checked| &checked.id).filter(|id| !broken.contains(*id));
+    let passed = session.passed() && unclear.is_empty();
+    let mut json = answers::json(&session, &[]);
+    json["pass"] = (json["pass"] == true && passed).into();
     Ok(Found {
         verdicts: session.checked.iter().map(verdict).collect(),
         unbroken,
-        passed: session.passed(),
-        json: answers::json(&session, &[]),
+        never_broken: never.filter(|_| args.changes).cloned().collect(),
+        passed,
+        json,
     })
 }
 

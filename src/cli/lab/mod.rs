@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod commands;
 mod grade;
 mod meanwhile;
 mod play;
@@ -49,20 +50,29 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
-            let mut text = String::new();
-            File::open(which)
-                .and_then(|file| file.take(FILE_MAX + 1).read_to_string(&mut text))
-                .with_context(|| format!("{which} is no lab's number, and no file that can be read"))?;
-            if text.len() as u64 > FILE_MAX {
+            let mut octets = Vec::new();
+            let read = File::open(which).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut octets));
+            let unread =
+                |error| Usage(format!("{which} is no lab's number, and no file that can be read: {error}"));
+            if read.map_err(unread)? as u64 > FILE_MAX {
                 return Err(
                     Usage(format!("{which} is longer than any lab: {FILE_MAX} octets at most")).into()
                 );
             }
-            (which.to_owned(), text)
+            (which.to_owned(), utf8(which, octets)?)
         }
     };
     let lab = Lab::parse(&file, &text).map_err(|error| Usage(error.to_string()))?;
+    commands::check(&lab).map_err(|error| Usage(error.to_string()))?;
     Ok((lab, text))
+}
+
+fn utf8(file: &str, octets: Vec<u8>) -> Result<String, Usage> {
+    String::from_utf8(octets).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + good.iter().filter(|octet| **octet == b'\n').count();
+        Usage(format!("{file}:{line}: a character here is not in UTF-8: save the file in UTF-8"))
+    })
 }
 
 /// The lab that is meant, with this student's own parameters in it.

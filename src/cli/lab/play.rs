@@ -1,7 +1,7 @@
 //! `layerlab lab run`: a lab in the order of its file, with predictions first.
 
 use super::args::RunLabArgs;
-use super::source::Source;
+use super::source::{Source, has_recording};
 use super::{cannot, check, open, open_for, runner, show};
 use crate::cli::args::ModelArg;
 use crate::cli::exit::{Answer, Usage};
@@ -40,6 +40,9 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     let lab = open_for(&args.lab, args.place.student.as_deref())?;
     let mut session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
+    if args.recorded {
+        has_recording(&lab)?;
+    }
     if let Some(file) =
         args.answers.as_ref().filter(|file| file.metadata().is_ok_and(|found| found.len() > 0))
     {

@@ -48,7 +48,8 @@ impl Sources<'_> {
         Ok(match self {
             Sources::Run => each(&|_, _| Source::Run),
             Sources::Keep(folder) => {
-                fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+                fs::create_dir_all(folder)
+                    .map_err(|error| Usage(format!("--keep {} cannot be made: {error}", folder.display())))?;
                 each(&|nth, run| match file(lab, folder, nth, run) {
                     Some(file) => Source::Keep(Keep {
                         file,
@@ -60,18 +61,21 @@ impl Sources<'_> {
                 })
             }
             Sources::Captured([folder]) if folder.is_dir() => {
-                each(&|nth, run| match file(lab, folder, nth, run) {
-                    // Packed, as the recordings of the course are, or as `--keep` left it.
-                    Some(file) => match with_gz(&file) {
-                        packed if packed.is_file() => Source::Captured(packed),
-                        _ if file.is_file() || !is_lines(&file) => Source::Captured(file),
-                        _ => Source::Nothing,
-                    },
-                    None => Source::Run,
-                })
+                are_there(
+                    each(&|nth, run| match file(lab, folder, nth, run) {
+                        // Packed, as the recordings of the course are, or as `--keep` left it.
+                        Some(file) => match with_gz(&file) {
+                            packed if packed.is_file() => Source::Captured(packed),
+                            _ if file.is_file() || !is_lines(&file) => Source::Captured(file),
+                            _ => Source::Nothing,
+                        },
+                        None => Source::Run,
+                    }),
+                    lab,
+                )?
             }
             Sources::Captured(files) if files.len() == runs.len() => {
-                files.iter().cloned().map(Source::Captured).collect()
+                are_there(files.iter().cloned().map(Source::Captured).collect(), lab)?
             }
             Sources::Captured(files) => {
                 return Err(Usage(format!(
@@ -82,12 +86,42 @@ impl Sources<'_> {
                 ))
                 .into());
             }
-            Sources::Recorded => each(&|nth, run| match recorded::of(lab.number, nth as usize) {
-                Some(_) => Source::Recorded,
-                None if run.is_local() => Source::Run,
-                None => Source::Nothing,
-            }),
+            Sources::Recorded => {
+                has_recording(lab)?;
+                each(&|nth, run| match recorded::of(lab.number, nth as usize) {
+                    Some(_) => Source::Recorded,
+                    None if run.is_local() => Source::Run,
+                    None => Source::Nothing,
+                })
+            }
         })
+    }
+}
+
+/// Whether the program carries a recording of the lab: of a lab's runs one at least, unless none needs it.
+pub(super) fn has_recording(lab: &Lab) -> Result<(), Usage> {
+    let mut runs = (1..).zip(lab.runs());
+    if lab.runs().all(Run::is_local) || runs.any(|(nth, _)| recorded::of(lab.number, nth).is_some()) {
+        return Ok(());
+    }
+    let text = "layerlab carries recordings of the course alone. `layerlab lab check FILE --keep DIR` makes some \
+                where it can be run, and `--capture DIR` checks them elsewhere";
+    Err(Usage(format!("no recording of {}: {text}", lab.file)))
+}
+
+/// The files that were named, or were to be in a folder, are there.
+fn are_there(sources: Vec<Source>, lab: &Lab) -> Result<Vec<Source>, Usage> {
+    let missing = |source: &Source| match source {
+        Source::Captured(file) if !file.exists() => Some(file.clone()),
+        _ => None,
+    };
+    match sources.iter().find_map(missing) {
+        None => Ok(sources),
+        Some(file) => Err(Usage(format!(
+            "{} is not there: `layerlab lab check {} --keep DIR` makes what --capture takes",
+            file.display(),
+            lab.number
+        ))),
     }
 }
 
@@ -150,7 +184,7 @@ fn recording(lab: u32, run: &Run, nth: usize, runner: &Runner) -> anyhow::Result
     if !recorded::is_of(run, &record) {
         let text =
             format!("the recording {name} is of another command than `{}`: run the lab instead", run.command);
-        return Err(anyhow::anyhow!(text));
+        return Err(Usage(text).into());
     }
     Ok(record)
 }

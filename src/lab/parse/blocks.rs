@@ -1,9 +1,11 @@
 //! The fenced blocks, each by its own lines.
 
 use super::{
-    Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands, truth,
+    Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands, names,
+    truth,
 };
 use crate::lab::expression::{Expression, parse};
+use crate::lab::quiz::squeezed;
 use crate::lab::words::words;
 
 /// What the blocks that are for the program are called.
@@ -151,7 +153,7 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
                     fits.ok_or((line, Problem::Value { key: "within", found: value, expected }))? / 100.0;
             }
             ("choice", words) if !words.is_empty() => choices.push((words.to_owned(), fact(line, &value)?)),
-            ("often", words) if !words.is_empty() => often.push((words.to_owned(), value)),
+            ("often", words) if !words.is_empty() => often.push((line, words.to_owned(), value)),
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
     }
@@ -161,6 +163,13 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
         (None, false) => Answer::Choices(choices),
         (None, true) => return Err((piece.line, Problem::Prediction("answer", "answer: count(...)"))),
     };
+    if let Answer::Choices(choices) = &answer {
+        let is_choice = |often: &str| choices.iter().any(|(words, _)| squeezed(words) == squeezed(often));
+        if let Some((line, words, _)) = often.iter().find(|(_, words, _)| !is_choice(words)) {
+            return Err((*line, Problem::NoChoice(words.clone())));
+        }
+    }
+    let often = often.into_iter().map(|(_, words, why)| (words, why)).collect();
     Ok(Predict { id: id.to_owned(), ask, answer, often })
 }
 
@@ -200,12 +209,16 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
                 }
                 vary.push(Vary { name: name.to_owned(), options });
             }
-            ("show", "") => show = value.split(',').map(|field| field.trim().to_owned()).collect(),
+            ("show", "") => {
+                show = value.split(',').map(|field| field.trim().to_owned()).collect();
+                let unknown = show.iter().find_map(|field| names::unknown_field(field));
+                unknown.map_or(Ok(()), |problem| Err((line, problem)))?;
+            }
             ("breaks", "") => breaks = value.split(',').map(|fact| fact.trim().to_owned()).collect(),
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
     }
-    Ok((Run { command, words: all, text, vary, show }, breaks))
+    Ok((Run { line: *number, command, words: all, text, vary, show }, breaks))
 }
 
 fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {

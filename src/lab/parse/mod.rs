@@ -103,6 +103,8 @@ pub enum Answer {
 /// A command.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
+    /// Where it stands.
+    pub line: usize,
     /// As it stands there, with `layerlab`.
     pub command: String,
     /// Its words, without `layerlab`.

@@ -140,7 +140,7 @@ fn known(line: usize, expression: &Expression, lets: &BTreeSet<String>) -> Resul
 }
 
 /// A field, a protocol with fields, or what a line is.
-fn unknown_field(name: &str) -> Option<Problem> {
+pub(super) fn unknown_field(name: &str) -> Option<Problem> {
     let is_protocol = || {
         FIELDS.range(name..).any(|field| field.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
     };

@@ -162,6 +162,18 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("first(tcp.len > 0)", "first(tcp.len / 0 > 1)", 27, "a division by 0 gives nothing"),
         ("first(tcp.len > 0)", "first(tcp || 5)", 27, "5 is a number, neither true nor false: compare it"),
         ("== 66 + len(word)", "&& count(tcp)", 30, "count(...) is a number, neither true nor false"),
+        (
+            "answer: data.frame.len",
+            "choice five: exit == 0\nchoice six: exit == 1",
+            18,
+            "\"5\" is none of the choices",
+        ),
+        (
+            "vary word: hello | network",
+            "show: ip.ttl, tcp.lem",
+            23,
+            "a field tcp.lem (did you mean tcp.len?)",
+        ),
         ("```run", "```sh", 26, "this check block has no run to be about: write a ```run block above it"),
         ("```text\nfor people", "```check\nlength: exit == 0", 42, "length is there twice"),
     ] {
