@@ -20,6 +20,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::Value as Json;
 use std::io::{self, Write};
+use std::rc::Rc;
 
 /// Goes through the moments, each run on a fresh network.
 pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
@@ -196,12 +197,35 @@ impl<'a> Question<'a> {
             }
         };
         let shown = value(session, &format!("list(id, {})", self.act.show))?.numbers();
-        let lines = session.record().lines.iter();
-        let lines = lines.filter(|line| line["id"].as_f64().is_some_and(|id| shown.contains(&id)));
-        let lines: Vec<Line<'_>> = lines.map(|line| seen(line)).collect();
+        let lines: Vec<Line<'_>> = in_order(&session.record().lines, &shown).into_iter().map(seen).collect();
         let says = if failed.is_empty() { filled(session, self.act.says)? } else { String::new() };
         Ok(tour::lines(&lines) + &tour::answer(&observed, &says) + &failed)
     }
+}
+
+/// The events that are shown, by their numbers. What became of a frame stands behind it, or behind what it carried: the cause
+/// before the effect.
+fn in_order<'a>(all: &'a [Rc<Json>], shown: &[f64]) -> Vec<&'a Json> {
+    let carried = |line: &Json| matches!(line["what"].as_str(), Some("queue" | "websocket"));
+    let is_shown = |line: &Json| line["id"].as_f64().is_some_and(|id| shown.contains(&id));
+    let mut placed: Vec<((u64, u64), &Json)> = Vec::new();
+    for line in all.iter().map(|line| &**line).filter(|line| is_shown(line)) {
+        let id = line["id"].as_u64().unwrap_or_default();
+        let frame = line["cause"].as_u64().filter(|_| line["what"] == "fate");
+        let Some(frame) = frame else {
+            placed.push(((id, 0), line));
+            continue;
+        };
+        let its = |line: &&Rc<Json>| carried(line) && line["cause"].as_u64() == Some(frame) && is_shown(line);
+        let last = all.iter().rev().find(its).and_then(|line| line["id"].as_u64());
+        placed.push(((last.unwrap_or(id), 1), line));
+        let own = all.iter().find(|line| line["id"].as_u64() == Some(frame));
+        if let Some(own) = own.filter(|own| last.is_none() && !is_shown(own)) {
+            placed.push(((id, 0), own));
+        }
+    }
+    placed.sort_by_key(|(place, _)| *place);
+    placed.into_iter().map(|(_, line)| line).collect()
 }
 
 /// An event as it is shown.

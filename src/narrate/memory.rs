@@ -2,16 +2,17 @@
 //! forgotten is told as inferred, never as seen.
 
 use super::flows::Flows;
+use super::waits::Waits;
+use crate::model::Call;
 use crate::model::queue::{Carrier, Queue};
 use crate::model::websocket::{Step, WebSocket};
-use crate::model::{ArpOperation, Call};
 use crate::model::{
     Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
     SocketKind, Tcp, TcpFlags, TcpNote, Time, What,
 };
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// How many frames are remembered.
@@ -157,6 +158,17 @@ impl Socket {
         self.asked.is_some()
     }
 
+    /// Where the datagram goes that this call gives to the kernel, and its length.
+    fn datagram(&self, call: &Call) -> Option<(SocketAddr, usize)> {
+        let connected = self.peer.filter(|_| self.kind == Some(SocketKind::Datagram));
+        match call {
+            Call::SendTo { len, to } => Some((*to, *len)),
+            Call::Send { len } => Some((connected?, *len)),
+            Call::SendMsg { pieces } => Some((connected?, Call::together(pieces))),
+            _ => None,
+        }
+    }
+
     /// Its own port and its peer's.
     fn ports(&self) -> Option<(u16, u16)> {
         Some((self.local?.port(), self.peer?.port()))
@@ -169,8 +181,7 @@ pub(super) struct Memory {
     frames: Recent<FrameId, Frame>,
     landmarks: VecDeque<Sighting>,
     sockets: Recent<(Side, i32), Socket>,
-    /// ARP requests since the last reply, by the address asked for.
-    arp: Recent<IpAddr, Vec<FrameId>>,
+    waits: Waits,
     flows: Flows,
     websockets: Recent<(Option<u32>, Side), SaidSoFar>,
     /// Of queues over TCP: the captured frame in which a side's last frame ended.
@@ -194,7 +205,7 @@ impl Memory {
             frames: Recent::new(FRAMES),
             landmarks: VecDeque::new(),
             sockets: Recent::new(LANDMARKS),
-            arp: Recent::new(64),
+            waits: Waits::new(),
             flows: Flows::new(LANDMARKS),
             websockets: Recent::new(LANDMARKS),
             queues: Recent::new(LANDMARKS),
@@ -262,6 +273,9 @@ impl Memory {
     /// A call's effect on the network may come before it returns.
     fn learn_call(&mut self, at: Time, side: Side, fd: i32, call: &Call) {
         let mut s = self.socket(side, Some(fd));
+        if let Some((to, len)) = s.datagram(call) {
+            self.waits.gives(side, to, len, at);
+        }
         match call {
             Call::Connect(to) => s.peer = Some(*to),
             Call::Send { .. } | Call::SendMsg { .. } => s.asked = s.asked.or(Some(at)),
@@ -289,6 +303,9 @@ impl Memory {
         result: &Result<Returned, Errno>,
     ) {
         let mut s = self.socket(side, fd);
+        if let (Some((to, _)), Err(_)) = (s.datagram(call), result) {
+            self.waits.refused(side, to);
+        }
         match (call, result) {
             (Call::Socket(kind), Ok(Returned::Descriptor(new))) => {
                 self.sockets.insert((side, *new), Socket { kind: Some(*kind), ..Socket::default() });
@@ -331,19 +348,12 @@ impl Memory {
     fn learn_frame(&mut self, at: Time, seen: &Seen) {
         let (mut ports, mut numbers) = (None, None);
         match &seen.packet {
-            Packet::Arp(arp) => match arp.operation {
-                ArpOperation::Request => {
-                    let ip = IpAddr::V4(arp.target_ip);
-                    let mut asked = self.arp.get(ip).cloned().unwrap_or_default();
-                    if asked.len() < 16 {
-                        asked.push(seen.id);
-                    }
-                    self.arp.insert(ip, asked);
-                }
-                ArpOperation::Reply => self.arp.insert(IpAddr::V4(arp.sender_ip), Vec::new()),
-                ArpOperation::Other(_) => {}
-            },
-            Packet::Ip(_, Carried::Udp(udp)) => ports = Some((udp.source_port, udp.destination_port)),
+            Packet::Arp(arp) => self.waits.arp(seen, arp),
+            Packet::Ip(ip, Carried::Udp(udp)) => {
+                ports = Some((udp.source_port, udp.destination_port));
+                let to = SocketAddr::new(ip.destination, udp.destination_port);
+                self.waits.left(seen.direction.from(), to, udp.len as usize);
+            }
             Packet::Ip(_, Carried::Tcp(tcp)) => {
                 ports = Some((tcp.source_port, tcp.destination_port));
                 numbers = Some((tcp.seq, tcp.len));
@@ -503,6 +513,11 @@ impl Memory {
         known
     }
 
+    /// When a frame was seen leaving.
+    pub(super) fn entered(&self, frame: FrameId) -> Option<Time> {
+        self.frames.get(frame).map(|f| f.at)
+    }
+
     /// When a frame reached the far host, where it did; without a ledger, when it was seen.
     pub(super) fn arrived(&self, frame: FrameId) -> Option<Time> {
         let f = self.frames.get(frame)?;
@@ -518,9 +533,9 @@ impl Memory {
         &self.flows
     }
 
-    /// ARP requests for `ip` that nobody answered.
-    pub(super) fn unanswered(&self, ip: IpAddr) -> &[FrameId] {
-        self.arp.get(ip).map_or(&[], Vec::as_slice)
+    /// What waited for ARP.
+    pub(super) fn waits(&self) -> &Waits {
+        &self.waits
     }
 
     /// The rule that dropped a frame, if the ledger told so.

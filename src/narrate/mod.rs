@@ -38,6 +38,7 @@ mod timeline;
 pub mod tour;
 mod verdict;
 pub mod view;
+mod waits;
 pub mod why;
 pub mod worksheet;
 

@@ -76,7 +76,9 @@ pub const MOMENTS: [Moment; 5] = [
                 ask: Ask::OfLab("udp"),
                 show: "fate == \"dropped\" || returned && call == \"recvfrom\" && place == \"server\" && ok == 1",
                 says: "Of {datagrams} datagrams {count(fate == \"dropped\")} is gone; nobody was told, and none of the \
-                    others waited for it.",
+                    others waited for it. The first {count(udp && direction == \"to-server\" \
+                    && sentence contains \"until ARP\")} left together, for their kernel held them until ARP was \
+                    answered.",
             },
         ],
     },

@@ -45,6 +45,18 @@ fn five_moments_each_with_a_few_lines_and_an_answer() {
         let events = shown.filter(|line| line.contains(" API ") || line.contains("L")).count();
         assert!((3..=8).contains(&events), "{events} events: {run}");
     }
+    for (moment, cause) in [(brick, "len=2 \"m3\""), (ack, "client>server ACK ")] {
+        for (at, _) in moment.match_indices(" X #") {
+            let id = moment[at + 3..].split(' ').next().unwrap();
+            let before = moment[..at].lines().rev().nth(1).unwrap();
+            assert!(before.contains(&format!("{id} client>server")) && before.contains(cause), "{moment}");
+        }
+    }
+    let brick = brick.replace("\n         ", " ");
+    assert!(
+        brick.contains("left together, for their kernel held them until ARP") && !brick.contains("first 0"),
+        "{brick}"
+    );
     let missing = moments.iter().any(|moment| moment.contains("NOT SO") || moment.contains("nothing"));
     assert!(!missing && out.is_ascii(), "{out}");
     assert!(run("tour --quiet").out(0).is_empty());

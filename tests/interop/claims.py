@@ -499,6 +499,10 @@ def asks_by_arp(case, frame):
     return case.row[frame].text("arp.opcode") == "1"
 
 
+def is_arp(case, frame):
+    return case.row[frame].has("arp.opcode")
+
+
 def judged_as_fact(case, frame):
     return frame in case.row
 
@@ -531,6 +535,10 @@ WORDS = [
     (r"inferred: #(\d+) told its sender that packets must be smaller", icmp_error),
     (r"it came in frame #(\d+), for an earlier datagram", icmp_error),
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
+    (r"^ARP ((?:#\d+(?:, )?)+) first", is_arp),
+    (r"its kernel held it .* until ARP #(\d+) came", is_arp),
+    (r"the wait for ARP in it; #(\d+)(?= to #)", flags_are("SYN")),
+    (r"the kernel's rtt of .* to #(\d+) took", flags_are("SYN", "ACK")),
     (r"held back .* since #(\d+): octets before it were missing", carries_octets),
     (r"answers the Ping in #(\d+) after", is_ping),
     (r"the server answers for seq .* from here on: [^;]* after #(\d+)", has_type("PUBLISH")),

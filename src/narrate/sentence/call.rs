@@ -4,11 +4,12 @@ use super::super::errno::reason;
 use super::super::memory::{Landmark, Socket};
 use super::super::style::Glyphs;
 use super::super::text::{count, ms, preview, safe, span};
+use super::super::waits::WORTH_TELLING;
 use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
     Call, Cite, Direction, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption,
-    TcpInfo, TcpState, Time,
+    TcpInfo, TcpState, Time, What,
 };
 use std::time::Duration;
 
@@ -230,14 +231,28 @@ fn connected(draft: &mut Draft<'_>, facts: &Facts) {
     match facts.reached(draft, facts.began, |m| m == Landmark::SynAck) {
         Some(synack) => {
             let syns = facts.sent(draft, facts.began, Landmark::Syn);
-            let text = match syns.as_slice() {
-                [syn] => format!("SYN {syn} out, SYN-ACK {synack} back: one round trip"),
-                [] => format!("SYN-ACK {synack} has arrived"),
-                many => {
-                    format!("SYN went out {} times ({}); SYN-ACK {synack} came back", many.len(), list(many))
+            let arp = syns.first().and_then(|syn| asked_first(draft, facts, *syn));
+            let back = format!("SYN-ACK {synack} back");
+            let text = match (syns.as_slice(), &arp) {
+                ([], _) => format!("SYN-ACK {synack} has arrived"),
+                ([syn], None) => format!("SYN {syn} out, {back}: one round trip"),
+                // Two frames are a round trip; where there are more, one of them was not answered in time.
+                ([syn], Some(arp)) if arp.len() == 2 => {
+                    format!("ARP {} first: one round trip; then SYN {syn} out, {back}: another", list(arp))
+                }
+                ([syn], Some(arp)) => {
+                    format!("ARP {} first; then SYN {syn} out, {back}: one round trip", list(arp))
+                }
+                (many, arp) => {
+                    let first = arp.as_ref().map(|arp| format!("ARP {} first; then ", list(arp)));
+                    let (first, times) = (first.unwrap_or_default(), many.len());
+                    format!("{first}SYN went out {times} times ({}); SYN-ACK {synack} came back", list(many))
                 }
             };
             draft.note(NoteKind::Meaning, Evidence::Frame, cite, text);
+            if let (Some(_), [syn]) = (arp, syns.as_slice()) {
+                rtt_with_arp(draft, *syn, synack);
+            }
         }
         None => draft.note(
             NoteKind::Meaning,
@@ -252,6 +267,30 @@ fn connected(draft: &mut Draft<'_>, facts: &Facts) {
         None,
         "your kernel did the handshake; the program saw none of it",
     );
+}
+
+/// The frames of ARP that were answered after the call was entered and before its SYN left.
+fn asked_first(draft: &Draft<'_>, facts: &Facts, syn: FrameId) -> Option<Vec<FrameId>> {
+    let (side, to, left) = (facts.side?, facts.socket.peer?.ip(), draft.memory.entered(syn)?);
+    let routers = draft.ends.is_some_and(|ends| ends.routers);
+    let waits = draft.memory.waits();
+    let (arp, _) = waits.answered(draft.memory, side, (to, routers), (facts.began, left))?;
+    Some(arp.asked.iter().copied().chain([arp.answer]).collect())
+}
+
+/// Linux measures the first round trip from the moment when connect() made the SYN, also where that waited for ARP.
+fn rtt_with_arp(draft: &mut Draft<'_>, syn: FrameId, synack: FrameId) {
+    let What::Returned { tcp_info: Some(info), .. } = &draft.event.what else { return };
+    let Some((left, came)) = draft.memory.entered(syn).zip(draft.memory.arrived(synack)) else { return };
+    let (rtt, crossed) = (info.rtt, came.since(left));
+    if rtt >= crossed + WORTH_TELLING {
+        let text = format!(
+            "inferred: the kernel's rtt of {} has the wait for ARP in it; {syn} to {synack} took {}",
+            span(rtt),
+            span(crossed)
+        );
+        draft.note(NoteKind::Kernel, Evidence::Inferred, None, text);
+    }
 }
 
 fn sent(draft: &mut Draft<'_>, udp: bool, offered: usize, taken: usize) {
@@ -386,7 +425,7 @@ fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Opti
                 Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
                 _ => facts.socket.peer,
             };
-            let asked = to.map_or(&[][..], |to| draft.memory.unanswered(to.ip()));
+            let asked = to.map_or(&[][..], |to| draft.memory.waits().unanswered(to.ip()));
             if asked.is_empty() {
                 facts.reached(draft, Time::ZERO, icmp).map(|id| format!("the ICMP message is frame {id}"))
             } else {

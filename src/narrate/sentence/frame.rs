@@ -8,7 +8,7 @@ use crate::model::{
     Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Heading, Icmp, IcmpKind, Ip, LinkType, Malformed,
     Packet, Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 /// Below this a TTL is worth showing: somebody set it on purpose, or many routers passed.
 const LOW_TTL: u8 = 32;
@@ -117,7 +117,7 @@ fn arp_words(draft: &mut Draft<'_>, arp: &Arp) -> String {
 fn ip_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, carried: &Carried) -> String {
     let mut body = match carried {
         Carried::Tcp(tcp) => tcp_words(draft, seen, ip, tcp),
-        Carried::Udp(udp) => udp_words(draft, ip, udp),
+        Carried::Udp(udp) => udp_words(draft, seen, ip, udp),
         Carried::Icmp(icmp) => icmp_words(draft, icmp),
         Carried::Fragment { protocol } => {
             draft.once(
@@ -197,12 +197,19 @@ fn payload_preview(draft: &Draft<'_>, ip: &Ip, len: u32) -> Option<String> {
     (!payload.is_empty() && ip.fragment.is_none()).then(|| preview(payload, 24, draft.glyphs.ascii))
 }
 
-fn udp_words(draft: &mut Draft<'_>, ip: &Ip, udp: &Udp) -> String {
+fn udp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, udp: &Udp) -> String {
     let mut body =
         format!("UDP {}{}{} len={}", udp.source_port, draft.glyphs.arrow, udp.destination_port, udp.len);
     if let Some(text) = payload_preview(draft, ip, udp.len) {
         body.push(' ');
         body.push_str(&text);
+    }
+    let to = (SocketAddr::new(ip.destination, udp.destination_port), udp.len as usize);
+    let routers = draft.ends.is_some_and(|ends| ends.routers);
+    let (memory, side) = (draft.memory, seen.direction.from());
+    if let Some((arp, waited)) = memory.waits().held(memory, draft.event.at, side, to, routers) {
+        let text = format!("inferred: its kernel held it {} until ARP {arp} came", span(waited));
+        draft.note(NoteKind::Why, Evidence::Inferred, Some(Cite::rfc(1122, "2.3.2.2")), text);
     }
     checksum(draft, "UDP", udp.checksum_good, Cite::rfc(1122, "4.1.3.4"));
     draft.once(

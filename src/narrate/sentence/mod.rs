@@ -254,12 +254,15 @@ impl Draft<'_> {
         if left.is_empty() {
             return "kernel: no connection left".to_owned();
         }
-        if left.iter().any(|socket| socket.state == TcpState::TimeWait) {
+        let waiting = left.iter().filter(|socket| socket.state == TcpState::TimeWait).count();
+        if waiting > 0 {
+            // The head names each one's state: said again only where they differ.
+            let which = if waiting < left.len() { "TIME-WAIT: " } else { "" };
             self.note(
                 NoteKind::Kernel,
                 Evidence::Syscall,
                 Some(Cite::rfc(9293, "3.6.1")),
-                "TIME-WAIT: this side closed first, and waits for stragglers (Linux: 60 s)".to_owned(),
+                format!("{which}this side closed first, and waits for stragglers (Linux: 60 s)"),
             );
         }
         let arrow = self.glyphs.arrow;

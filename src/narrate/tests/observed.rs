@@ -5,6 +5,7 @@ use crate::model::*;
 use crate::narrate::{Glyphs, Narrator, Note};
 use Direction::{ToClient, ToServer};
 use Side::{Client, Server};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 /// All that was said, one line an event: the fact, then the notes.
@@ -225,5 +226,89 @@ fn nagle_is_inferred_from_calls_and_frames_or_not_at_all() {
     // Switched off; before the ACK came; long after it.
     for other in [small_sends(true, 40_120), small_sends(false, 30_000), small_sends(false, 90_000)] {
         assert_eq!(other, "octets of 2 send()s in one segment");
+    }
+}
+
+/// A connect() whose SYN left at 10.2 ms, behind `before`.
+fn connecting(rtt_us: u64, before: impl FnOnce(&mut Tale)) -> String {
+    let mut t = Tale::new(5);
+    t.quick(0, Client, None, Call::Socket(SocketKind::Stream), Ok(Returned::Descriptor(5)));
+    let connect = t.call(100, Client, Some(5), Call::Connect(server_addr()));
+    before(&mut t);
+    let syn = t.tcp(10_200, ToServer, segment(ToServer, SYN, 0, None, 0, &[TcpNote::HandshakeSyn]), None);
+    let notes = [TcpNote::HandshakeSynAck { answers: syn }];
+    t.tcp(15_220, ToClient, segment(ToClient, SYN_ACK, 0, Some(1), 0, &notes), None);
+    t.back(20_230, connect, Ok(Returned::Local(client_addr())));
+    if let Some(Event { what: What::Returned { tcp_info, .. }, .. }) = t.events.last_mut() {
+        *tcp_info = Some(Box::new(TcpInfo { rtt: Duration::from_micros(rtt_us), ..super::tales::info() }));
+    }
+    of(&t, "connect(5")
+}
+
+#[test]
+fn a_connect_that_waited_for_arp_says_so_and_no_other() {
+    let told = connecting(20_100, |t| {
+        let who = t.arp_request(150, SERVER_IP, 0);
+        t.arp_reply(5_180, who);
+    });
+    assert!(
+        told.contains("ARP #1, #2 first: one round trip; then SYN #3 out, SYN-ACK #4 back: another"),
+        "{told}"
+    );
+    assert!(told.contains("rtt of 20.1 ms has the wait for ARP in it; #3 to #4 took 10.02 ms"), "{told}");
+    // Asked twice: the wait was longer than a round trip.
+    let told = connecting(10_010, |t| {
+        t.arp_request(150, SERVER_IP, 0);
+        let who = t.arp_request(1_150, SERVER_IP, 1);
+        t.arp_reply(5_180, who);
+    });
+    assert!(
+        told.contains("ARP #1, #2, #3 first; then SYN #4 out, SYN-ACK #5 back: one round trip"),
+        "{told}"
+    );
+    assert!(!told.contains("rtt"), "{told}");
+    // It asked for another host, the answer came only after the SYN had left, or there was no question.
+    let other = connecting(20_100, |t| {
+        let who = t.arp_request(150, Ipv4Addr::new(10, 0, 0, 7), 0);
+        t.arp_reply(5_180, who);
+    });
+    let late = connecting(20_100, |t| {
+        let who = t.arp_request(150, SERVER_IP, 0);
+        t.arp_reply(10_100, who);
+    });
+    for told in [other, late, connecting(20_100, |_| {})] {
+        assert!(told.starts_with("SYN #") && told.contains("back: one round trip"), "{told}");
+        assert!(!told.contains("ARP") && !told.contains("rtt"), "{told}");
+    }
+}
+
+#[test]
+fn a_datagram_that_waited_for_arp_says_how_long_and_no_other() {
+    let mut t = Tale::new(10);
+    t.quick(0, Client, None, Call::Socket(SocketKind::Datagram), Ok(Returned::Descriptor(5)));
+    let send = |t: &mut Tale, us, result| {
+        t.quick(us, Client, Some(5), Call::SendTo { len: 5, to: server_addr() }, result);
+    };
+    // The kernel did not take this one: no frame of it will come.
+    send(&mut t, 50, Err(errno(90, "EMSGSIZE")));
+    send(&mut t, 100, Ok(Returned::Octets(5)));
+    let who = t.arp_request(110, SERVER_IP, 0);
+    send(&mut t, 6_100, Ok(Returned::Octets(5)));
+    t.arp_reply(10_120, who);
+    send(&mut t, 16_500, Ok(Returned::Octets(5)));
+    for us in [20_150, 20_160, 20_170] {
+        t.udp(us, ToServer, 5);
+    }
+    send(&mut t, 40_000, Ok(Returned::Octets(5)));
+    t.udp(50_000, ToServer, 5);
+    assert!(
+        of(&t, "#3").contains("inferred: its kernel held it 20.05 ms until ARP #2 came"),
+        "{}",
+        of(&t, "#3")
+    );
+    assert!(of(&t, "#4").contains("held it 14.06 ms until ARP #2"), "{}", of(&t, "#4"));
+    // Too short to be seen, and without an answer in between.
+    for id in ["#5", "#6"] {
+        assert!(!of(&t, id).contains("ARP"), "{id} {}", of(&t, id));
     }
 }
