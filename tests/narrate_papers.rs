@@ -285,7 +285,16 @@ fn the_schema_lists_exactly_what_is_written() {
         sink.event(&event).unwrap();
     }
     let signal = Some(model::Interrupt::Int);
-    sink.finish(&model::Outcome { interrupted: true, signal, ..tales::echo().outcome(50_000) }).unwrap();
+    let unused = vec![model::Unused {
+        option: "drop",
+        rule: "tcp.synack#1".into(),
+        kind: "tcp.synack",
+        direction: Some(model::Direction::ToServer),
+        seen: [0, 1],
+        instead: Some("to-client:tcp.synack#1".to_owned()),
+    }];
+    sink.finish(&model::Outcome { interrupted: true, signal, unused, ..tales::echo().outcome(50_000) })
+        .unwrap();
     let mut lines: Vec<Value> =
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());

@@ -15,7 +15,7 @@ use super::stage::Emitter;
 use crate::host::signal;
 use crate::host::timer::{self, Timer};
 use crate::host::{Clock, Port};
-use crate::model::{Direction, Fate, Moment, Offload, Outcome, Row, Rule, Time};
+use crate::model::{Direction, Fate, Moment, Offload, Outcome, Row, Rule, Time, Unused};
 use crate::stack;
 use crate::stack::offload::{Superframe, complete, finished};
 use crate::wire::Wire;
@@ -51,6 +51,8 @@ pub(super) struct Totals {
     pub(super) dropped: [AtomicU64; 2],
     /// The same by rule; locked for a dropped frame alone.
     pub(super) dropped_by: Mutex<Vec<(Rule, [u64; 2])>>,
+    /// Scripts that named no frame: known when the pump has ended.
+    pub(super) unused: Mutex<Vec<Unused>>,
     /// Octets read, Ethernet header included.
     pub(super) octets: [AtomicU64; 2],
     /// Frames under way right now.
@@ -90,6 +92,7 @@ impl Totals {
             frames: read(&self.frames),
             dropped: read(&self.dropped),
             dropped_by: self.dropped_by.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            unused: self.unused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             octets: read(&self.octets),
             took: now.since(Time::ZERO),
             interrupted,
@@ -218,6 +221,7 @@ impl Pump {
                 self.sleep(&mut events, changed)?;
             }
         }
+        *self.totals.unused.lock().unwrap_or_else(PoisonError::into_inner) = self.wire.rules().unused();
         Ok(())
     }
 

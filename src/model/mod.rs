@@ -38,7 +38,7 @@ pub use program::{Exit, Listener, ProgramNote};
 pub use protocol::{OsiSpan, Protocol, Standing, TcpIp};
 pub use queue::Queue;
 pub use repair::{LossCause, Repair, Retransmission, Signal};
-pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Vantage};
+pub use run::{Backend, Endpoint, Interrupt, Outcome, Run, Unused, Vantage};
 pub use sink::{Fan, Flow, Moment, NullSink, Sink, WireFrame};
 pub use syscall::{Call, Errno, How, Returned, SocketKind, SocketOption, TcpInfo, TcpSocket, TcpState};
 pub use time::Time;

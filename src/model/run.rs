@@ -1,9 +1,10 @@
 //! What a run was: enough to do it again, and to read its capture later.
 
 use super::ledger::Rule;
-use super::place::Side;
+use super::place::{Direction, Side};
 use super::time::Time;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What the run ran on.
@@ -76,7 +77,7 @@ pub struct Run {
     pub backend: Backend,
     /// The wire's specification in the words of the options; empty for a wire that does nothing.
     pub wire: String,
-    /// The wire's MTU in octets of IP packet; 0 where it is not known.
+    /// The MTU of the hosts' interfaces in octets of IP packet, whatever the wire lets through; 0 where it is not known.
     pub mtu: u32,
     /// Routers on the path.
     pub routers: u8,
@@ -99,6 +100,8 @@ pub struct Outcome {
     pub dropped: [u64; 2],
     /// The same by the rule that dropped them, in the order in which each did so first.
     pub dropped_by: Vec<(Rule, [u64; 2])>,
+    /// Its scripts that named no frame.
+    pub unused: Vec<Unused>,
     /// Octets that it read, by direction.
     pub octets: [u64; 2],
     /// How long the run took.
@@ -107,6 +110,23 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The signal that did, where one did.
     pub signal: Option<Interrupt>,
+}
+
+/// A script of the wire that named no frame.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unused {
+    /// The option that made it, without dashes: `drop`.
+    pub option: &'static str,
+    /// Its value, as typed.
+    pub rule: Arc<str>,
+    /// The kind of frame that it counts: `tcp.synack`.
+    pub kind: &'static str,
+    /// The direction that it counts in; both together without.
+    pub direction: Option<Direction>,
+    /// Frames of that kind that the wire read, by [`Direction::index`].
+    pub seen: [u64; 2],
+    /// Where all of them went the other way: the rule that would have named some of them.
+    pub instead: Option<String>,
 }
 
 /// A signal that asks a run to end.

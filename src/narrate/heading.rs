@@ -2,6 +2,7 @@
 
 use super::style::{Ink, Models, Style};
 use super::text::{columns, count, pad, right, safe, span, wrap};
+use super::verdict::unused;
 use crate::model::{Backend, Direction, Endpoint, Interrupt, Outcome, Run, Value};
 
 /// Columns of the time, right aligned.
@@ -124,6 +125,9 @@ pub(super) fn outcome(outcome: &Outcome, stopped: bool, style: &Style) -> String
         let frames = [0, 1].map(|i| format!("{} ({})", outcome.frames[i], count(outcome.octets[i], "octet")));
         row(&mut out, "frames", &both(frames), style);
         row(&mut out, "dropped", &both([0, 1].map(|i| outcome.dropped[i].to_string())), style);
+    }
+    for script in &outcome.unused {
+        row(&mut out, "unused", &unused(script), style);
     }
     out
 }

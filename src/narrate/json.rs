@@ -7,9 +7,10 @@ mod websocket;
 
 use super::sentence::{Narrator, Sentence};
 use super::style::Glyphs;
+use super::verdict::unused;
 use crate::model::{
     CheckedBy, Delivery, Direction, Endpoint, Event, Evidence, Fate, Flow, Heading, Outcome, Place, Row,
-    Rule, Run, Sink, Standing, TlsHandshake, Value, What, WireChange,
+    Rule, Run, Sink, Standing, TlsHandshake, Unused, Value, What, WireChange,
 };
 use serde_json::{Map, Value as Any, json};
 use std::io::{self, Write};
@@ -125,24 +126,40 @@ fn run_object(run: &Run) -> Object {
 }
 
 fn outcome_object(outcome: &Outcome) -> Object {
-    let pair = |p: [u64; 2]| {
-        let mut o = Object::new();
-        for d in Direction::BOTH {
-            put(&mut o, &d.name().replace('-', "_"), p[d.index()]);
-        }
-        Any::Object(o)
-    };
     let mut o = kind("outcome");
     put(&mut o, "at_ns", outcome.at.as_nanos());
     put(&mut o, "took_ns", nanos(outcome.took));
     put(&mut o, "frames", pair(outcome.frames));
     put(&mut o, "dropped", pair(outcome.dropped));
     put(&mut o, "octets", pair(outcome.octets));
+    if !outcome.unused.is_empty() {
+        put(&mut o, "unused", outcome.unused.iter().map(unused_object).collect::<Vec<_>>());
+    }
     put(&mut o, "interrupted", outcome.interrupted);
     if let Some(signal) = outcome.signal {
         put(&mut o, "signal", signal.name());
     }
     o
+}
+
+fn pair(of: [u64; 2]) -> Any {
+    let mut o = Object::new();
+    for d in Direction::BOTH {
+        put(&mut o, &d.name().replace('-', "_"), of[d.index()]);
+    }
+    Any::Object(o)
+}
+
+fn unused_object(script: &Unused) -> Any {
+    let mut o = Object::new();
+    put(&mut o, "option", script.option);
+    put(&mut o, "rule", &*script.rule);
+    put(&mut o, "kind", script.kind);
+    put_some(&mut o, "direction", script.direction.map(Direction::name));
+    put(&mut o, "seen", pair(script.seen));
+    put_some(&mut o, "instead", script.instead.as_deref());
+    put(&mut o, "sentence", unused(script));
+    Any::Object(o)
 }
 
 fn layer(standing: Standing) -> Any {

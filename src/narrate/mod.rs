@@ -51,7 +51,7 @@ pub use sentence::{Narrator, Note, NoteKind, Sentence, sentence};
 pub use style::{Glyphs, Ink, MAX_WIDTH, MIN_WIDTH, Models, Style, TcpInfoShow};
 pub use text::{preview, safe};
 pub use timeline::{Step, Timeline};
-pub use verdict::{Failed, came_back, too_big, too_short_to_compress, websocket_ended};
+pub use verdict::{Failed, came_back, too_big, too_short_to_compress, unused, websocket_ended};
 
 #[cfg(test)]
 mod tests;

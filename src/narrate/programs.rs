@@ -1,7 +1,8 @@
 //! What is said of programs on the two hosts, and the few lines that end such a run.
 
 use super::sentence::{Doing, rule_words};
-use super::text::{count, span};
+use super::text::{count, hanging, span};
+use super::verdict::unused;
 use crate::model::{Direction, Exit, Listener, Outcome, ProgramNote};
 use std::net::SocketAddr;
 
@@ -83,11 +84,10 @@ pub fn program_note(note: &ProgramNote) -> String {
 
 /// What crossed the wire, one line a direction, and what was dropped by which rule.
 pub fn wire_summary(outcome: &Outcome) -> String {
-    if outcome.frames == [0, 0] {
-        return format!("the wire, {}: no frame crossed it\n", span(outcome.took));
-    }
-    let mut out = format!("the wire, {}:\n", span(outcome.took));
-    for direction in Direction::BOTH {
+    let crossed = outcome.frames != [0, 0];
+    let mut out =
+        format!("the wire, {}:{}\n", span(outcome.took), if crossed { "" } else { " no frame crossed it" });
+    for direction in Direction::BOTH.into_iter().filter(|_| crossed) {
         let way = direction.index();
         out.push_str(&format!(
             "  {:9}  {}, {}, {} dropped\n",
@@ -104,13 +104,16 @@ pub fn wire_summary(outcome: &Outcome) -> String {
             ));
         }
     }
+    for script in &outcome.unused {
+        out.push_str(&hanging("  ", &unused(script), 2, 80));
+    }
     out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Rule, Time};
+    use crate::model::{Rule, Time, Unused};
     use std::time::Duration;
 
     #[test]
@@ -120,6 +123,7 @@ mod tests {
             frames: [10, 1],
             dropped: [3, 0],
             dropped_by: vec![(Rule::Random(0.05), [2, 0]), (Rule::Cut, [1, 0])],
+            unused: Vec::new(),
             octets: [1000, 66],
             took: Duration::from_millis(1500),
             interrupted: false,
@@ -132,6 +136,23 @@ mod tests {
                           2: loss 5% (random)\n             \
                           1: the wire was cut\n  \
                to-client  1 frame, 66 octets, 0 dropped\n"
+        );
+    }
+
+    #[test]
+    fn a_script_that_touched_nothing_stands_below_also_where_no_frame_crossed() {
+        let script = Unused {
+            option: "dup",
+            rule: "udp#1".into(),
+            kind: "udp",
+            direction: None,
+            seen: [0, 0],
+            instead: None,
+        };
+        let outcome = Outcome { unused: vec![script], ..Outcome::default() };
+        assert_eq!(
+            wire_summary(&outcome),
+            "the wire, 0 us: no frame crossed it\n  --dup 'udp#1' touched no frame: no udp frame crossed the wire\n"
         );
     }
 

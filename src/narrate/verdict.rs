@@ -2,7 +2,7 @@
 
 use super::sentence::{Doing, rule_words};
 use super::text::count;
-use crate::model::{Call, Errno, Outcome, Side};
+use crate::model::{Call, Errno, Outcome, Side, Unused};
 
 /// A call that failed: whose, which, with what.
 #[derive(Clone, Debug)]
@@ -42,6 +42,27 @@ pub fn websocket_ended(refused: Option<&str>, closed: Option<(u16, bool)>) -> St
     }
 }
 
+/// That a script of the wire named no frame: how many of the kind that it counts there were, and where all of them went the
+/// other way, what to write instead.
+pub fn unused(script: &Unused) -> String {
+    let Unused { option, rule, kind, direction, seen, instead } = script;
+    let name = if *kind == "frame" { "frame".to_owned() } else { format!("{kind} frame") };
+    let of_kind = |n: u64| if n == 0 { format!("no {name}") } else { count(n, &name) };
+    let why = match direction {
+        Some(d) if seen[d.index()] == 0 && seen[d.other().index()] > 0 => {
+            let there = seen[d.other().index()];
+            format!("{} went to the {}; to the {} went {there}", of_kind(0), d.to().name(), d.from().name())
+        }
+        Some(d) if seen[d.index()] > 0 => {
+            format!("only {} went to the {}", of_kind(seen[d.index()]), d.to().name())
+        }
+        None if seen[0] + seen[1] > 0 => format!("only {} crossed the wire", of_kind(seen[0] + seen[1])),
+        _ => format!("{} crossed the wire", of_kind(0)),
+    };
+    let remedy = instead.as_ref().map(|rule| format!(": write --{option} '{rule}'")).unwrap_or_default();
+    format!("--{option} '{rule}' touched no frame: {why}{remedy}")
+}
+
 /// Why messages did not come back: the server closed with 1009 (RFC 6455 s7.4.1), for it takes so many octets at most.
 pub fn too_big(limit: u64) -> String {
     format!(
@@ -59,7 +80,43 @@ pub fn too_short_to_compress(from: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Rule;
+    use crate::model::{Direction, Rule};
+
+    #[test]
+    fn a_script_that_touched_nothing_is_told_with_what_there_was() {
+        let script = |kind, direction, seen, instead: Option<&str>| {
+            let rule = "tcp.synack#1".into();
+            unused(&Unused {
+                option: "drop",
+                rule,
+                kind,
+                direction,
+                seen,
+                instead: instead.map(str::to_owned),
+            })
+        };
+        let (server, client) = (Some(Direction::ToServer), Some(Direction::ToClient));
+        let told = [
+            script("tcp.synack", server, [0, 1], Some("to-client:tcp.synack#1")),
+            script("tcp.data", server, [0, 1], None),
+            script("tcp.data", client, [9, 2], None),
+            script("frame", client, [9, 0], None),
+            script("udp", None, [1, 1], None),
+            script("udp", None, [0, 0], None),
+        ];
+        let all = told.map(|told| told.split_once("' touched no frame: ").unwrap().1.to_owned());
+        assert_eq!(
+            all,
+            [
+                "no tcp.synack frame went to the server; to the client went 1: write --drop 'to-client:tcp.synack#1'",
+                "no tcp.data frame went to the server; to the client went 1",
+                "only 2 tcp.data frames went to the client",
+                "no frame went to the client; to the server went 9",
+                "only 2 udp frames crossed the wire",
+                "no udp frame crossed the wire",
+            ]
+        );
+    }
 
     #[test]
     fn a_verdict_is_made_of_what_was_counted() {

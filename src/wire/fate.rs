@@ -7,7 +7,7 @@ use super::queue::Queue;
 use super::script::{Asked, Script, Scripts};
 use super::spec::{DirectionSpec, Keying, Loss, ReorderBy, Spec};
 use super::words::Change;
-use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, WireChange};
+use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, Unused, WireChange};
 use std::time::Duration;
 
 /// How long a frame waits at most, past the moment when it would have arrived, for the next frame of its
@@ -147,6 +147,7 @@ impl Judge {
         let index = lane.counts.frames;
         let row = |fate| Row { id, direction, index, at: now, len, class, fate };
         if lane.plain && lane.held.0 == 0 && lane.floor <= now && lane.pending.is_none() {
+            self.scripts.ask(direction, class);
             return row(Fate::Delivered(Delivery::plain(now)));
         }
         let asked = self.scripts.ask(direction, class);
@@ -263,7 +264,7 @@ impl Judge {
             }
             lane.spec = spec;
             lane.plain = lane.spec.is_transparent() && !self.scripts.concern(lane.direction);
-            lane.chance = only_chance(&lane.spec).filter(|_| !self.scripts.concern(lane.direction));
+            lane.chance = only_chance(&lane.spec).filter(|_| self.scripts.is_empty());
         }
         Ok(())
     }
@@ -299,6 +300,11 @@ impl Judge {
         Spec { directions, scripts: self.added.clone() }
     }
 
+    /// The scripts that named no frame so far.
+    pub fn unused(&self) -> Vec<Unused> {
+        self.scripts.unused()
+    }
+
     /// What a direction is asked to do now.
     pub fn spec(&self, direction: Direction) -> &DirectionSpec {
         &self.lanes[direction.index()].spec
@@ -329,7 +335,7 @@ impl Lane {
         Lane {
             direction,
             plain: spec.is_transparent() && !scripts.concern(direction),
-            chance: only_chance(&spec).filter(|_| !scripts.concern(direction)),
+            chance: only_chance(&spec).filter(|_| scripts.is_empty()),
             spec,
             kin: [Kin::Data, Kin::Rest].map(|kin| Luck::new(seed, direction, kin)),
             queue: Queue::default(),

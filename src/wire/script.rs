@@ -14,7 +14,7 @@
 use super::error::{Suggestion, ValueError};
 use super::units::parse_time;
 use super::words::Word;
-use crate::model::{Class, Direction, Rule};
+use crate::model::{Class, Direction, Rule, Unused};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -73,12 +73,13 @@ pub struct Selector {
 impl Selector {
     /// Whether a frame is one of those that are counted.
     pub fn counts(&self, direction: Direction, class: Class) -> bool {
+        self.concerns(direction) && self.is_of_kind(class)
+    }
+
+    fn is_of_kind(&self, class: Class) -> bool {
         let kind = &KINDS[self.kind];
         let any = kind.any == Class::NONE || class.meets(kind.any);
-        self.direction.is_none_or(|d| d == direction)
-            && class.has(kind.has)
-            && any
-            && !class.meets(kind.lacks)
+        class.has(kind.has) && any && !class.meets(kind.lacks)
     }
 
     /// Whether the `n`-th of those that are counted is meant, 1 the first.
@@ -204,6 +205,26 @@ impl Script {
         &self.text
     }
 
+    /// The facts of one that named no frame, among so many of its kind in each direction.
+    fn unused(&self, seen: [u64; 2]) -> Unused {
+        let Selector { direction, kind, ranges, .. } = &self.selector;
+        let least = ranges.iter().map(|(from, _)| *from).min().unwrap_or(1);
+        // Where it is about one direction, and the other has what it names.
+        let fits = |d: &Direction| seen[d.index()] == 0 && seen[d.other().index()] >= least;
+        let instead = direction.filter(fits).map(|d| {
+            let rule = self.text.strip_prefix(&format!("{}:", d.name())).unwrap_or(&self.text);
+            format!("{}:{rule}", d.other().name())
+        });
+        Unused {
+            option: self.word().name(),
+            rule: self.text.clone(),
+            kind: KINDS[*kind].word,
+            direction: *direction,
+            seen,
+            instead,
+        }
+    }
+
     /// The option that makes it.
     pub fn word(&self) -> Word {
         match self.action {
@@ -218,7 +239,23 @@ impl Script {
 /// The scripts with their counters.
 #[derive(Debug, Default)]
 pub(super) struct Scripts {
-    rules: Vec<(Script, u64)>,
+    rules: Vec<Counted>,
+}
+
+/// One script, and what it has met.
+#[derive(Debug)]
+struct Counted {
+    script: Script,
+    /// Frames of its kind, by [`Direction::index`]; also in the direction that it is not about.
+    kin: [u64; 2],
+    /// Whether it named a frame.
+    used: bool,
+}
+
+impl Counted {
+    fn new(script: Script) -> Counted {
+        Counted { script, kin: [0; 2], used: false }
+    }
 }
 
 /// What the scripts ask of one frame: of each action the first script that names it.
@@ -232,29 +269,42 @@ pub(super) struct Asked {
 
 impl Scripts {
     pub(super) fn new(scripts: &[Script]) -> Scripts {
-        Scripts { rules: scripts.iter().map(|s| (s.clone(), 0)).collect() }
+        Scripts { rules: scripts.iter().cloned().map(Counted::new).collect() }
     }
 
     /// Adds one that counts from now on.
     pub(super) fn add(&mut self, script: Script) {
-        self.rules.push((script, 0));
+        self.rules.push(Counted::new(script));
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.rules.is_empty()
     }
 
     pub(super) fn concern(&self, direction: Direction) -> bool {
-        self.rules.iter().any(|(s, _)| s.selector.concerns(direction))
+        self.rules.iter().any(|rule| rule.script.selector.concerns(direction))
+    }
+
+    /// Those that named no frame, in the order in which they were given.
+    pub(super) fn unused(&self) -> Vec<Unused> {
+        let unused = self.rules.iter().filter(|rule| !rule.used);
+        unused.map(|Counted { script, kin, .. }| script.unused(*kin)).collect()
     }
 
     /// Counts one frame in every rule that counts its kind, and says what is asked of it.
     pub(super) fn ask(&mut self, direction: Direction, class: Class) -> Asked {
         let mut asked = Asked::default();
-        for (script, seen) in &mut self.rules {
-            if !script.selector.counts(direction, class) {
+        for Counted { script, kin, used } in &mut self.rules {
+            let selector = &script.selector;
+            if !selector.is_of_kind(class) {
                 continue;
             }
-            *seen += 1;
-            if !script.selector.names(*seen) {
+            kin[direction.index()] += 1;
+            let counted = selector.direction.map_or(kin[0] + kin[1], |d| kin[d.index()]);
+            if !selector.concerns(direction) || !selector.names(counted) {
                 continue;
             }
+            *used = true;
             let rule = || Rule::Script(script.text.clone());
             match script.action {
                 Action::Drop => asked.drop = asked.drop.take().or_else(|| Some(rule())),

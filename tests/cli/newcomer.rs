@@ -71,3 +71,20 @@ fn steps_without_a_terminal_end_with_the_input() {
     assert!(ran.out(0).contains("done after"), "{}", ran.out);
     assert!(ran.err.contains("no terminal"), "{}", ran.err);
 }
+
+/// Its direction is the server's unless it says otherwise: what it asks for instead does what was meant.
+#[test]
+fn a_script_that_touched_no_frame_is_named_with_what_to_write_instead() {
+    let told = run("tcp echo hello --drop tcp.synack#1 --drop tcp.data#3");
+    let out = told.out(0).replace("\n         ", " ");
+    assert!(out.contains("write --drop 'to-client:tcp.synack#1'\n"), "{out}");
+    assert!(
+        out.contains("'tcp.data#3' touched no frame: only 1 tcp.data frame went to the server\n"),
+        "{out}"
+    );
+    let meant = Lab::run("tcp echo hello --drop to-client:tcp.synack#1", 0);
+    assert!(meant.outcome["unused"].is_null(), "{}", meant.outcome);
+    assert_eq!(meant.outcome["dropped"]["to_client"], 1);
+    let both = run("wire run --client true --drop any:udp#1");
+    assert!(both.err.contains("--drop 'any:udp#1' touched no frame: no udp frame"), "{}", both.err);
+}

@@ -206,6 +206,7 @@ impl Tale {
             frames: self.index,
             dropped: self.dropped,
             dropped_by: Vec::new(),
+            unused: Vec::new(),
             octets: self.octets,
             took: Duration::from_micros(us),
             interrupted: false,

@@ -324,3 +324,34 @@ fn a_spec_that_nobody_checked_is_judged_all_the_same() {
     let row = judge.judge(ms(0), Direction::ToClient, 100, 0, Class::ARP);
     assert_eq!(dropped_by(&row.fate), &Rule::QueueFull { limit: 0 });
 }
+
+/// Also where nothing else is asked of the wire, so that frames pass without a look at the scripts.
+#[test]
+fn a_script_that_named_no_frame_knows_what_there_was() {
+    let synack = Class::TCP.with(Class::TCP_SYN).with(Class::TCP_ACK);
+    for wire in ["", " --delay 5ms"] {
+        let words =
+            "--drop tcp.synack#1 --drop to-server:tcp.data#3 --dup any:udp#1 --swap to-client:9".to_owned();
+        let mut judge = Judge::new(&spec(&(words + wire)), 7);
+        judge.judge(ms(1), Direction::ToClient, 66, 52, synack);
+        judge.judge(ms(2), Direction::ToServer, 100, 86, DATA);
+        judge.judge(ms(3), Direction::ToServer, 100, 86, DATA);
+        let told = |judge: &Judge| {
+            let told = judge.unused().into_iter().map(|u| (u.rule.to_string(), u.seen, u.instead));
+            told.collect::<Vec<_>>()
+        };
+        let other_way = Some("to-client:tcp.synack#1".to_owned());
+        let mut want = vec![
+            ("tcp.synack#1".to_owned(), [0, 1], other_way),
+            ("to-server:tcp.data#3".to_owned(), [2, 0], None),
+            ("any:udp#1".to_owned(), [0, 0], None),
+            ("to-client:9".to_owned(), [2, 1], None),
+        ];
+        assert_eq!(told(&judge), want, "{wire}");
+        assert_eq!(judge.pass(ms(4), Direction::ToClient, 66, 5), 0, "it may be one that a script counts");
+        judge.judge(ms(4), Direction::ToClient, 60, 46, Class::UDP);
+        want.remove(2);
+        want[2].1 = [2, 2];
+        assert_eq!(told(&judge), want, "{wire}");
+    }
+}
