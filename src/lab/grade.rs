@@ -153,9 +153,6 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
     let whole = unread.is_empty() && missing.is_empty();
     let denied = denied(answers, &session, whole);
     let mut remarks = Vec::new();
-    if let Some(title) = answers["title"].as_str().filter(|title| *title != lab.title) {
-        remarks.push(words::other_title(lab.number, title, &lab.title));
-    }
     if !denied.is_empty() {
         remarks.push(words::denied(&denied));
     }
@@ -230,21 +227,22 @@ fn denied(answers: &Value, session: &Session<'_>, whole: bool) -> Vec<String> {
 /// What only shows when all grades lie beside each other: the same lab of the same student twice, and who is not named
 /// where others are.
 pub fn compare(grades: &mut [Grade]) {
-    let mut files: BTreeMap<(u32, String), Vec<String>> = BTreeMap::new();
-    for grade in grades.iter().filter(|grade| !grade.student.is_empty()) {
-        if let Some(lab) = grade.lab {
-            files.entry((lab, grade.student.clone())).or_default().push(grade.file.clone());
+    let whose = |grade: &Grade| Some((grade.lab?, grade.student.clone())).filter(|(_, id)| !id.is_empty());
+    let mut same: BTreeMap<(u32, String), Vec<usize>> = BTreeMap::new();
+    for (nth, grade) in grades.iter().enumerate() {
+        if let Some(whose) = whose(grade) {
+            same.entry(whose).or_default().push(nth);
         }
     }
-    for grade in grades {
-        let Some(lab) = grade.lab else { continue };
-        let same = files.get(&(lab, grade.student.clone()));
-        let others: Vec<String> =
-            same.into_iter().flatten().filter(|file| **file != grade.file).cloned().collect();
-        if grade.student.is_empty() && !files.is_empty() {
-            grade.remarks.push(words::NAMELESS.to_owned());
-        } else if !others.is_empty() {
-            grade.remarks.push(words::twice(&grade.student, lab, &others));
+    if !same.is_empty() {
+        let nameless = grades.iter_mut().filter(|grade| grade.lab.is_some() && grade.student.is_empty());
+        nameless.for_each(|grade| grade.remarks.push(words::NAMELESS.to_owned()));
+    }
+    for ((lab, _), all) in same.iter().filter(|(_, all)| all.len() > 1) {
+        let files: Vec<String> = all.iter().map(|nth| grades[*nth].file.clone()).collect();
+        for (at, nth) in all.iter().enumerate() {
+            let others = [&files[..at], &files[at + 1..]].concat();
+            grades[*nth].remarks.push(words::twice(*lab, &others));
         }
     }
 }
@@ -338,12 +336,6 @@ mod tests {
     }
 
     #[test]
-    fn answers_of_another_lab_of_that_number_are_told() {
-        let grade = graded(&json!({"title": "Handshake"}), [3, 3]);
-        assert_eq!(grade.remarks, [words::other_title(90, "Handshake", "T")]);
-    }
-
-    #[test]
     fn the_same_twice_and_who_is_not_named_are_told() {
         let of = |file: &str, student: &str, lab| Grade {
             file: file.into(),
@@ -354,12 +346,15 @@ mod tests {
         let mut all =
             [of("a", "ada", 4), of("b", "ada", 4), of("c", "ada", 5), of("d", "", 4), of("e", "", 4)];
         compare(&mut all);
-        let twice = |file: &str| vec![words::twice("ada", 4, &[file.to_owned()])];
+        let twice = |file: &str| vec![words::twice(4, &[file.to_owned()])];
         let nameless = vec![words::NAMELESS.to_owned()];
         assert_eq!(
             all.map(|grade| grade.remarks),
             [twice("b"), twice("a"), vec![], nameless.clone(), nameless]
         );
+        let mut one = [of("a", "ada", 4), of("a", "ada", 4)];
+        compare(&mut one);
+        assert_eq!(one.map(|grade| grade.remarks), [twice("a"), twice("a")], "a file that is given twice");
         let mut nobody = [of("d", "", 4), of("e", "", 4), Grade::unread("x".into(), "y".into())];
         compare(&mut nobody);
         assert!(nobody.iter().all(|grade| grade.remarks.is_empty()));

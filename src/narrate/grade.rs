@@ -1,6 +1,6 @@
 //! What came of students' answers, worked out again: for their teacher.
 
-use super::text::{hanging, safe};
+use super::text::{clip, hanging, safe};
 
 /// Columns that a grade is written in.
 const WIDTH: usize = 80;
@@ -107,13 +107,20 @@ pub const NAMELESS: &str = "Nobody is named in it, and others here are: `lab run
 
 /// Names that are told one by one.
 const NAMES: usize = 4;
+/// Characters of a title that somebody wrote.
+const TITLE: usize = 60;
+
+/// `a, b, c, d and 5 more`.
+fn some(names: &[String]) -> String {
+    let (first, rest) = names.split_at(names.len().min(NAMES));
+    let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+    format!("{}{rest}", first.join(", "))
+}
 
 /// What a file says, and its captures show otherwise.
 #[must_use]
 pub fn denied(names: &[String]) -> String {
-    let (first, rest) = names.split_at(names.len().min(NAMES));
-    let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-    format!("The file says otherwise than its captures, and these count: {}{rest}.", first.join(", "))
+    format!("The file says otherwise than its captures, and these count: {}.", some(names))
 }
 
 /// A capture of layerlab's without what `lab run` writes at the end.
@@ -122,18 +129,26 @@ pub fn unstamped(name: &str) -> String {
     format!("{name} does not say which run it is: its end is missing, or `lab run --answers` did not keep it")
 }
 
-/// A lab that has the number of another.
+/// Answers of a lab that has the number of one of the course.
 #[must_use]
-pub fn other_title(lab: u32, said: &str, by: &str) -> String {
+pub fn other_title(name: &str, said: &str, lab: u32, title: &str) -> String {
+    let said = clip(said, TITLE, "\u{2026}");
     format!(
-        "It is of a lab {lab} \"{said}\", and was graded by \"{by}\": a lab of your own is named with --lab FILE."
+        "{name} is of \"{said}\", and lab {lab} of the course is \"{title}\": give the file of your own with --lab FILE"
     )
 }
 
 /// The same lab of the same student.
 #[must_use]
-pub fn twice(student: &str, lab: u32, others: &[String]) -> String {
-    format!("{student} has lab {lab} here more than once: see {} too.", others.join(", "))
+pub fn twice(lab: u32, others: &[String]) -> String {
+    format!("The same student has lab {lab} here once more: {}.", some(others))
+}
+
+/// Files that could not be graded, for who sees only a table.
+#[must_use]
+pub fn not_graded(files: &[String]) -> String {
+    let why = if files.len() == 1 { "its row says" } else { "their rows say" };
+    format!("not graded, and {why} why: {}", files.join(", "))
 }
 
 /// A text behind a head, wrapped and indented.

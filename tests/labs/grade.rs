@@ -140,7 +140,7 @@ fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
     }
     assert_eq!((&grades[1]["pass"], &grades[4]["pass"]), (&true.into(), &true.into()));
     let remarks = |nth: usize| grades[nth]["remarks"].to_string();
-    assert!(remarks(1).contains("more than once") && remarks(1).contains("again.json"), "{}", remarks(1));
+    assert!(remarks(1).contains("once more") && remarks(1).contains("again.json"), "{}", remarks(1));
     assert!(remarks(4).contains("says otherwise") && remarks(4).contains(".verdict"), "{}", remarks(4));
 
     let (code, table, err) = typed(&[&["lab", "grade", "--csv"], &files[..]].concat(), "");
@@ -156,6 +156,10 @@ fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
     for alone in [&none, &folder_in] {
         assert_eq!(typed(&["lab", "grade", alone], "").0, 2);
     }
+    // A capture that was graded with its answers is not graded once more, however it is spelt.
+    let capture = folder.path("folder/../ada-1.pcapng");
+    let (code, grades) = graded(&[&file, &capture]);
+    assert_eq!((code, grades.len()), (0, 1), "{grades:?}");
 }
 
 #[test]
@@ -179,14 +183,15 @@ fn a_lab_of_ones_own_is_graded_by_its_file() {
     assert_eq!((code, &grades[0]["lab"], &grades[0]["pass"]), (0, &90.into(), &true.into()), "{grades:?}");
     let [one, two] = ["ninety-1.pcapng", "ninety-2.pcapng"].map(|name| folder.path(name));
     assert_eq!(graded(&["--lab", &lab, &one, &two]).0, 0, "captures alone");
-    // One that it has: the lab that is named comes first, and without it the titles tell.
+    // One that it has: the lab that is named comes first, and without it the title tells.
     let course = own("4");
     let file = folder.answered(&course, "ada", "four.json");
     let (code, grades) = graded(&["--lab", &lab, "--lab", &course, &file]);
     assert_eq!((code, &grades[0]["pass"]), (0, &true.into()), "{grades:?}");
     let (code, grades) = graded(&[&file]);
-    let remarks = grades[0]["remarks"].to_string();
-    assert!(code == 1 && remarks.contains("--lab FILE") && remarks.contains("My "), "{remarks}");
+    let unread = grades[0]["unread"][0].as_str().unwrap();
+    assert!(code == 2 && unread.contains("--lab FILE") && unread.contains("\"My "), "{unread}");
+    assert_eq!(grades[0]["fails"], Value::Array(vec![]), "the course's lab says nothing of it");
     let (code, _, err) = typed(&["lab", "grade", "--lab", &course, "--lab", &course, &file], "");
     assert!(code == 2 && err.contains("both lab 4"), "{err}");
     assert_eq!(typed(&["lab", "grade", "--lab", &folder.path("none.md"), &file], "").0, 2);

@@ -35,10 +35,10 @@ pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
             }
         }
     }
-    let none: Vec<&str> =
-        grades.iter().filter(|grade| grade.lab.is_none()).map(|grade| &*grade.file).collect();
+    let none = grades.iter().filter(|grade| grade.lab.is_none()).map(|grade| grade.file.clone());
+    let none: Vec<String> = none.collect();
     if !none.is_empty() {
-        return Err(Usage(format!("not graded, and its row says why: {}", none.join(", "))).into());
+        return Err(Usage(words::not_graded(&none)).into());
     }
     Ok(if grades.iter().all(Grade::passed) { Answer::Yes } else { Answer::No })
 }
@@ -80,6 +80,10 @@ impl Labs {
         Ok(Labs(own))
     }
 
+    fn is_own(&self, lab: &Lab) -> bool {
+        self.0.contains_key(&lab.number)
+    }
+
     /// A teacher's own comes before the course's of its number.
     fn get(&self, number: u64) -> anyhow::Result<Lab> {
         let small = u32::try_from(number).ok();
@@ -105,9 +109,15 @@ fn grades(labs: &Labs, files: &[PathBuf]) -> Vec<Grade> {
             Err(error) => grades.push(or_unread(file, Err(error))),
         }
     }
-    captures.retain(|file| !used.contains(file));
+    captures.retain(|file| !used.iter().any(|used| same(used, file)));
     alone(labs, &captures, &mut grades);
     grades
+}
+
+/// Whether two names, such as `a` and `./a`, are of one file.
+fn same(one: &Path, other: &Path) -> bool {
+    one == other
+        || one.canonicalize().ok().zip(other.canonicalize().ok()).is_some_and(|(one, other)| one == other)
 }
 
 /// The row of a file, whatever became of it.
@@ -143,6 +153,10 @@ fn answers(labs: &Labs, file: &Path, used: &mut Vec<PathBuf>) -> anyhow::Result<
     let answers: Value = serde_json::from_str(&text).ok().with_context(wrong)?;
     let number = answers["lab"].as_u64().filter(|_| answers["kind"] == "lab").with_context(wrong)?;
     let lab = labs.get(number).context(name.clone())?;
+    // Of a lab of somebody's own the course's of its number knows nothing: whatever it said would be unjust.
+    if let Some(title) = answers["title"].as_str().filter(|title| *title != lab.title && !labs.is_own(&lab)) {
+        bail!(words::other_title(&name, title, lab.number, &lab.title));
+    }
     let mut captures = BTreeMap::new();
     for nth in 0..lab.runs().count() {
         // Only a name beside the file: a path would lead elsewhere on the teacher's machine.
