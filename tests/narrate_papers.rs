@@ -9,7 +9,7 @@ use layerlab::report::dice::Throws;
 use layerlab::report::push::Pushed;
 use model::Sink;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
@@ -117,6 +117,128 @@ fn a_labs_fields_are_those_that_are_written() {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/lab/parse/fields.txt");
     let written = fs::read_to_string(&path).unwrap_or_default();
     same(&path, &written, &names.iter().map(|name| format!("{name}\n")).collect::<String>());
+}
+
+/// Lines of commands that no lab runs.
+const ELSEWHERE: [&str; 6] = ["why", "notable", "conformance", "case", "tally", "listed_case"];
+
+/// What a field that is a text can be, where these are so many words: those that the page lists for it, or the code.
+fn values() -> BTreeMap<String, BTreeSet<String>> {
+    let (_, page) = paper("json.md");
+    let mut values: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut open: BTreeSet<&str> = BTreeSet::new();
+    let mut kinds: BTreeSet<String> = ["line", "run", "event", "outcome"].map(str::to_owned).into();
+    let mut section = "";
+    for line in page.lines() {
+        if let Some(title) = line.strip_prefix("## ").filter(|title| !title.contains(' ')) {
+            kinds.insert(title.to_owned());
+            section = title;
+        }
+        if ELSEWHERE.contains(&section) {
+            continue;
+        }
+        let Some((name, said)) = line.strip_prefix("| `").and_then(|row| row.split_once("` | ")) else {
+            continue;
+        };
+        let alias = said.strip_prefix("as `").and_then(|rest| values.get(rest.split('`').next()?));
+        match alias.cloned().or_else(|| listed(said)) {
+            Some(words) => values.entry(name.replace("[]", "")).or_default().extend(words),
+            None => _ = open.insert(name),
+        }
+    }
+    values.retain(|name, _| !open.contains(&**name));
+    let code =
+        |words: &mut dyn Iterator<Item = &'static str>| words.map(str::to_owned).collect::<BTreeSet<_>>();
+    let calls =
+        fs::read_to_string(PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/model/syscall.rs")).unwrap();
+    let calls = calls
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Call::")?.split('"').nth(1).map(str::to_owned));
+    let states = code(&mut model::TcpState::ALL.into_iter().map(model::TcpState::name));
+    let names = |kind| layerlab::stack::l7_application::queue::message::name(kind);
+    values.extend(
+        [
+            ("kind", kinds),
+            ("place", code(&mut ["client", "server", "wire", "router"].into_iter())),
+            ("call", calls.collect()),
+            ("errno", code(&mut model::Errno::NAMES.iter().copied())),
+            ("option", code(&mut model::SocketOption::NAMES.iter().copied())),
+            ("tcp_info.state", states.clone()),
+            ("connections.state", states),
+            ("protocol", code(&mut model::Protocol::ALL.into_iter().map(model::Protocol::name))),
+            ("flags", code(&mut model::TcpFlags(u16::MAX).names())),
+            ("type_name", code(&mut (0..=u8::MAX).filter_map(names))),
+        ]
+        .map(|(name, words)| (name.to_owned(), words)),
+    );
+    values
+}
+
+/// The words that a cell of the page lists as all that there are: `a`, `b` or `c`, perhaps with something in brackets, and
+/// words before or behind them.
+fn listed(said: &str) -> Option<BTreeSet<String>> {
+    let mut bare = String::new();
+    let mut depth = 0;
+    for c in said.chars() {
+        depth += i32::from(c == '(');
+        bare.extend((depth == 0).then_some(c));
+        depth -= i32::from(c == ')');
+    }
+    let bare = bare.replace(" ,", ",").replace("  ", " ");
+    let bare = if bare.starts_with("of `") { bare.split_once("`: ")?.1 } else { &bare };
+    let (before, list) = bare.split_at(bare.find('`')?);
+    let mut rest = list;
+    let mut words = BTreeSet::new();
+    while let Some((word, behind)) = rest.strip_prefix('`').and_then(|rest| rest.split_once('`')) {
+        words.insert(word.to_owned());
+        rest =
+            [", or ", ", ", " or "].iter().find_map(|between| behind.strip_prefix(between)).unwrap_or(behind);
+    }
+    let whole = (before.is_empty() || before.ends_with(": ")) && !rest.contains(['`', '.']);
+    (whole && words.len() > 1).then_some(words)
+}
+
+/// A lab that compares such a field with another word is refused: so every word that is written has to be among them.
+#[test]
+fn a_labs_values_are_those_that_are_written() {
+    let values = values();
+    let mut seen: BTreeSet<&str> = BTreeSet::new();
+    for line in &lines() {
+        if ELSEWHERE.iter().any(|kind| line["kind"] == *kind) {
+            continue;
+        }
+        for (field, words) in &values {
+            let found = layerlab::lab::filter::field(line, field);
+            let texts = match &found {
+                layerlab::lab::Value::Text(text) => vec![text.as_str()],
+                layerlab::lab::Value::List(members) => members
+                    .iter()
+                    .filter_map(|member| match member {
+                        layerlab::lab::Value::Text(text) => Some(text.as_str()),
+                        _ => None,
+                    })
+                    .collect(),
+                _ => continue,
+            };
+            for text in texts {
+                let bare =
+                    if field == "place" { text.trim_end_matches(|c: char| c.is_ascii_digit()) } else { text };
+                assert!(words.contains(bare), "{field} is {text}: {line}");
+                seen.insert(field);
+            }
+        }
+    }
+    for field in
+        ["fate", "by.rule", "direction", "heading", "place", "call", "analysis.note", "how", "tcp_info.state"]
+    {
+        assert!(seen.contains(field), "{field}");
+    }
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/lab/parse/values.txt");
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    let row = |(name, words): (&String, &BTreeSet<String>)| {
+        format!("{name} {}\n", words.iter().map(String::as_str).collect::<Vec<_>>().join(" "))
+    };
+    same(&path, &written, &values.iter().map(row).collect::<String>());
 }
 
 /// The texts of a folder's code that are names with dots, as Wireshark's are.
@@ -270,9 +392,8 @@ fn conformance() -> [Value; 4] {
     ]
 }
 
-#[test]
-fn the_schema_lists_exactly_what_is_written() {
-    let (_, text) = paper("json.md");
+/// Lines of every kind, as they are written.
+fn lines() -> Vec<Value> {
     let mut out = Vec::new();
     let mut sink = Json::new(&mut out);
     sink.begin(&fixture::run()).unwrap();
@@ -303,6 +424,13 @@ fn the_schema_lists_exactly_what_is_written() {
     lines.push(Throws { seed: 7, frames: 3, lost: vec![2] }.json());
     lines.extend(deeds());
     lines.extend(conformance());
+    lines
+}
+
+#[test]
+fn the_schema_lists_exactly_what_is_written() {
+    let (_, text) = paper("json.md");
+    let lines = lines();
     let every = documented(&text, "Every line");
     let checks = ["conformance", "case", "tally", "listed_case"];
     for kind in ["run", "event", "outcome", "layers", "why", "notable", "push", "dice", "deed"]

@@ -132,6 +132,16 @@ pub enum Problem {
         /// The field that is probably meant.
         near: Option<String>,
     },
+    /// A text that a field cannot be.
+    #[error("{field} is never {text:?}{remedy}")]
+    NoValue {
+        /// The field.
+        field: String,
+        /// What it is compared with.
+        text: String,
+        /// What it can be.
+        remedy: String,
+    },
     /// The same name twice.
     #[error("{0} is there twice: names of facts, predictions and lets are used once in a lab")]
     Twice(String),

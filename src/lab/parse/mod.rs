@@ -6,6 +6,7 @@ mod commands;
 mod names;
 mod pieces;
 mod truth;
+mod values;
 
 use super::error::{LabError, Problem};
 use super::expression::Expression;

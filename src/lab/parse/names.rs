@@ -1,9 +1,9 @@
 //! What holds for a lab as a whole: each name is there once, and stands for something.
 
-use super::{Lab, Predict, Problem, Vary, What, Wrong};
+use super::{Lab, Predict, Problem, Vary, What, Wrong, values};
 use crate::lab::expression::{Expression, Function};
 use crate::lab::facts::{Names, names};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// Every field of a line and every header field, a name a line, and what a line can be: written by a test from
@@ -34,8 +34,11 @@ const RESERVED: [&str; 20] = [
     "websocket",
 ];
 
+/// The lets so far, each with the field whose values it has, where it has one's.
+pub(super) type Lets = BTreeMap<String, Option<String>>;
+
 pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
-    let mut lets: BTreeSet<String> = BTreeSet::new();
+    let mut lets = Lets::new();
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut facts: BTreeSet<String> = BTreeSet::new();
     let mut waiting: Vec<(usize, &Predict)> = Vec::new();
@@ -58,7 +61,7 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
                 for vary in &run.vary {
                     // The same in two runs is one choice for both.
                     if !varied.contains(&vary) {
-                        define(part.line, &vary.name, &mut lets)?;
+                        define(part.line, &vary.name, None, &mut lets)?;
                         varied.push(vary);
                     }
                 }
@@ -70,7 +73,8 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
                 for statement in statements {
                     known(statement.line, &statement.expression, &lets)?;
                     if statement.is_let {
-                        define(statement.line, &statement.name, &mut lets)?;
+                        let field = values::field(&statement.expression, &lets);
+                        define(statement.line, &statement.name, field, &mut lets)?;
                     } else {
                         once(statement.line, &statement.name, &mut taken)?;
                         facts.insert(statement.name.clone());
@@ -94,7 +98,7 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
 }
 
 /// The names that the answers of questions use are known by now; where more is to come, those that are not wait.
-fn answered(waiting: &mut Vec<(usize, &Predict)>, lets: &BTreeSet<String>, more: bool) -> Result<(), Wrong> {
+fn answered(waiting: &mut Vec<(usize, &Predict)>, lets: &Lets, more: bool) -> Result<(), Wrong> {
     let mut kept = Vec::new();
     for (line, predict) in waiting.drain(..) {
         match predict.answer.expressions().try_for_each(|expression| known(line, expression, lets)) {
@@ -111,32 +115,35 @@ fn once(line: usize, name: &str, taken: &mut BTreeSet<String>) -> Result<(), Wro
     if taken.insert(name.to_owned()) { Ok(()) } else { Err((line, Problem::Twice(name.to_owned()))) }
 }
 
-fn define(line: usize, name: &str, lets: &mut BTreeSet<String>) -> Result<(), Wrong> {
+fn define(line: usize, name: &str, field: Option<String>, lets: &mut Lets) -> Result<(), Wrong> {
     if RESERVED.contains(&name) || name.contains('-') {
         return Err((line, Problem::Hides(name.to_owned())));
     }
     if ["in", "contains"].contains(&name) || Function::ALL.iter().any(|function| function.name() == name) {
         return Err((line, Problem::Word(name.to_owned())));
     }
-    once(line, name, lets)
+    match lets.insert(name.to_owned(), field) {
+        None => Ok(()),
+        Some(_) => Err((line, Problem::Twice(name.to_owned()))),
+    }
 }
 
 /// A name is a let's, the run's, or, where a line is meant, a field's. One that no line can have would make a fact that
 /// cannot fail.
-fn known(line: usize, expression: &Expression, lets: &BTreeSet<String>) -> Result<(), Wrong> {
+fn known(line: usize, expression: &Expression, lets: &Lets) -> Result<(), Wrong> {
     let mut wrong = None;
     names(expression, Names::Own, &mut |name, of| {
         let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
         let problem = match (of, rest) {
             (Names::Own, _) if ["exit", "outcome", "run"].contains(&first) => return,
-            (Names::Own | Names::Line, None) if lets.contains(first) => return,
-            (Names::Own | Names::Line, Some(field)) if lets.contains(first) => unknown_field(field),
+            (Names::Own | Names::Line, None) if lets.contains_key(first) => return,
+            (Names::Own | Names::Line, Some(field)) if lets.contains_key(first) => unknown_field(field),
             (Names::Own, _) => Some(Problem::Unknown { name: name.to_owned() }),
             (Names::Line | Names::Field, _) => unknown_field(name),
         };
         wrong = wrong.take().or(problem);
     });
-    wrong.map_or(Ok(()), |problem| Err((line, problem)))
+    wrong.map_or_else(|| values::check(expression, lets), Err).map_err(|problem| (line, problem))
 }
 
 /// A field, a protocol with fields, or what a line is.

@@ -113,6 +113,23 @@ fn a_mark_of_utf_8_and_fences_for_people_change_nothing() {
 }
 
 #[test]
+fn a_word_that_a_field_can_be_is_taken() {
+    for fact in [
+        "data.place == \"router2\"",
+        "data.direction == \"TO-SERVER\"",
+        "data.tcp_info.state contains \"WAIT\"",
+        "list(call, called) == [\"socket\", \"connect\"]",
+        "data.by.script == \"anything\"",
+        "data.flags == \"ACK\"",
+        "word == \"droped\"",
+    ] {
+        let lab = LAB.replace("data.frame.len\n  == 66 + len(word)", fact);
+        assert!(lab.contains(fact));
+        Lab::parse("x.md", &lab).unwrap_or_else(|error| panic!("{fact}: {error}"));
+    }
+}
+
+#[test]
 fn what_is_wrong_names_file_line_and_remedy() {
     let (line, said) = problem(|lab| lab.replace("minutes: 15\n", ""));
     assert_eq!((line, &*said), (3, "x.md:3: the lab block has no minutes: add a line `minutes: ...`"));
@@ -174,6 +191,41 @@ fn what_is_wrong_names_file_line_and_remedy() {
             23,
             "a field tcp.lem (did you mean tcp.len?)",
         ),
+        (
+            "first(tcp.len > 0)",
+            "first(fate == \"droped\")",
+            27,
+            "fate is never \"droped\" (did you mean dropped?)",
+        ),
+        ("first(tcp.len > 0)", "first(\"to_client\" == direction)", 27, "(did you mean to-client?)"),
+        ("first(tcp.len > 0)", "first(call in {\"send\", \"conect\"})", 27, "(did you mean connect?)"),
+        ("first(tcp.len > 0)", "first(errno != \"ECONREFUSED\")", 27, "(did you mean ECONNREFUSED?)"),
+        ("first(tcp.len > 0)", "first(heading == \"up\")", 27, ": it is one of to-client, to-server"),
+        (
+            "data.frame.len\n  == 66",
+            "list(analysis.note, frame) == [\"retransmision\"]\n  && 1 < 66",
+            30,
+            "mean retransmission?",
+        ),
+        (
+            "data.frame.len\n  == 66",
+            "data.by.rule == \"losss\" &&\n 1 < 66",
+            30,
+            "by.rule is never \"losss\": it is one of cut,",
+        ),
+        (
+            "data.frame.len\n  == 66",
+            "first(tcp).tcp_info.state contains \"WAITT\" &&\n 1 < 66",
+            30,
+            "is never \"WAITT\"",
+        ),
+        (
+            "length: data.frame.len\n  == 66",
+            "let where = data.place\nlength: where == \"Sever\"\n && 1 < 66",
+            31,
+            "mean server?",
+        ),
+        ("length: data.frame.len", "length: run.backend == \"vteh\" && data.frame.len", 30, "mean veth?"),
         ("```run", "```sh", 26, "this check block has no run to be about: write a ```run block above it"),
         ("```text\nfor people", "```check\nlength: exit == 0", 42, "length is there twice"),
     ] {
