@@ -5,7 +5,7 @@
 // The runs told by hand are the room's own; they speak of `crate::model`.
 use layerlab::model;
 use layerlab::narrate::{Json, glossary, layers};
-use layerlab::report::dice::Throws;
+use layerlab::report::dice::{Throws, total};
 use layerlab::report::push::Pushed;
 use model::Sink;
 use serde_json::Value;
@@ -421,7 +421,8 @@ fn lines() -> Vec<Value> {
     lines.push(layers::json());
     lines.extend(whys());
     lines.push(pushed().json(7));
-    lines.push(Throws { seed: 7, frames: 3, lost: vec![2] }.json());
+    lines.push(Throws { seed: 7, frames: 3, lost: vec![2] }.json("seed 7"));
+    lines.push(total(1, [3, 1, 1], "all"));
     lines.extend(deeds());
     lines.extend(conformance());
     lines
@@ -433,7 +434,7 @@ fn the_schema_lists_exactly_what_is_written() {
     let lines = lines();
     let every = documented(&text, "Every line");
     let checks = ["conformance", "case", "tally", "listed_case"];
-    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push", "dice", "deed"]
+    for kind in ["run", "event", "outcome", "layers", "why", "notable", "push", "dice", "dice_total", "deed"]
         .into_iter()
         .chain(checks)
     {

@@ -8,14 +8,15 @@ use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::time::Duration;
 
-/// Under the last step, while a key is waited for.
-const PROMPT: &str = "-- space: next step, a: all the rest, q: stop --";
+/// What q does in most places.
+pub(crate) const STOPS: &str = "stop";
 /// How soon a signal is seen while a key is waited for.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// Space, Enter or an arrow goes on, `a` shows the rest without asking, q, Esc or Ctrl-C ends. Without a terminal a
 /// line of input goes on, and the end of the input means that nobody wants to be asked any more.
-pub(crate) fn step() -> Step {
+/// `stops` says what ending means here.
+pub(crate) fn step(stops: &'static str) -> Step {
     let mut asked = true;
     if io::stdin().is_terminal() {
         return Box::new(move || {
@@ -23,7 +24,7 @@ pub(crate) fn step() -> Step {
                 return Ok(Flow::Continue);
             }
             io::stdout().flush()?;
-            prompt(PROMPT)?;
+            prompt(&format!("-- space: next step, a: all the rest, q: {stops} --"))?;
             enable_raw_mode()?;
             let key = key();
             // Whatever came of it, the terminal is given back as it was.

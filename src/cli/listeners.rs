@@ -67,7 +67,7 @@ impl Listeners {
         } else if !show.quiet {
             let mut timeline = Timeline::new(out, plan::style(show, to_stderr));
             if show.step {
-                timeline = timeline.with_step(keys::step());
+                timeline = timeline.with_step(keys::step(keys::STOPS));
             }
             match wanted {
                 Some(wanted) => sinks.push(Only::new(timeline, wanted)),

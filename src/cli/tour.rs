@@ -34,7 +34,7 @@ pub(crate) fn run(args: &TourArgs) -> anyhow::Result<Answer> {
         meanwhile: if args.quiet { None } else { labs::listener() },
     };
     let color = plan::plain_style(args.look, ModelArg::Both, false).color;
-    let wait = args.step.then(keys::step);
+    let wait = args.step.then(|| keys::step(keys::STOPS));
     let mut trailer = Trailer { args, color, runner, seed, runs: 0, frames: 0, wait };
     let any_place = place.net == NetArg::Auto && place.backend == BackendArg::Auto;
     if place.net != NetArg::Loopback {

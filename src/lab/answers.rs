@@ -1,7 +1,6 @@
 //! What is kept of going through a lab, as JSON: for the student, the teacher and `layerlab lab grade`.
 
 use super::check::{Checked, Verdict};
-use super::parse::Predict;
 use super::quiz::Answered;
 use super::session::Session;
 use serde_json::{Value, json};
@@ -12,7 +11,7 @@ pub const SCHEMA: u32 = 1;
 /// The answers file; `captures` are the files beside it, one a run.
 #[must_use]
 pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
-    let run = &session.record().run;
+    let run = &session.run;
     json!({
         "schema": SCHEMA,
         "kind": "lab",
@@ -24,7 +23,7 @@ pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
         "system": run["system"],
         "backend": run["backend"],
         "captured": session.record().captured,
-        "predictions": session.answered.iter().map(prediction).chain(session.waiting().map(waits)).collect::<Vec<_>>(),
+        "predictions": session.answered.iter().map(prediction).chain(session.waiting().map(|one| prediction(&one))).collect::<Vec<_>>(),
         "checks": session.checked.iter().map(fact).collect::<Vec<_>>(),
         "captures": captures,
         "complete": session.is_complete(),
@@ -32,18 +31,13 @@ pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
     })
 }
 
-/// A prediction that no run has answered yet.
-fn waits((predict, predicted): (&Predict, Option<&str>)) -> Value {
-    json!({"id": predict.id, "ask": predict.ask, "predicted": predicted, "observed": null, "right": null,
-        "observed_typed": null, "observed_right": null, "frames": []})
-}
-
 pub(super) fn prediction(answered: &Answered) -> Value {
     json!({
         "id": answered.id,
         "ask": answered.ask,
         "predicted": answered.predicted,
-        "observed": answered.observed,
+        // Nothing, where no run has answered it yet.
+        "observed": Some(&answered.observed).filter(|observed| !observed.is_empty()),
         "right": answered.right,
         "observed_typed": answered.typed.as_ref().map(|(typed, _)| typed),
         "observed_right": answered.typed.as_ref().and_then(|(_, right)| *right),

@@ -43,9 +43,9 @@ impl Answered {
 /// A prediction that is no answer to its question.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// A number is asked for.
-    #[error("write a number, such as 3")]
-    Number,
+    /// A number is asked for, of this unit where there is one.
+    #[error("write a number, such as `{}`", format!("3 {_0}").trim_end())]
+    Number(String),
     /// A choice.
     #[error("write one of these, or its number: {}", numbered(.0))]
     Choice(Vec<String>),
@@ -63,14 +63,14 @@ fn numbered(choices: &[String]) -> String {
 pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
     let typed = typed.trim();
     match &predict.answer {
-        Answer::Expression { .. } if typed.is_empty() => Err(NoAnswer::Number),
+        Answer::Expression { unit, .. } if typed.is_empty() => Err(NoAnswer::Number(unit.clone())),
         Answer::Expression { expression, unit, .. } => {
             // What many answer says it too, where the expression does not.
             let numbers = || predict.often.iter().all(|(words, _)| number(words, unit).is_some());
             let is_number =
                 !unit.is_empty() || gives_number(expression) || !predict.often.is_empty() && numbers();
             if is_number && number(typed, unit).is_none() {
-                return Err(NoAnswer::Number);
+                return Err(NoAnswer::Number(unit.clone()));
             }
             Ok(typed.to_owned())
         }
@@ -97,8 +97,9 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
     let (observed, right, frames, unclear) = match &predict.answer {
         Answer::Expression { expression, within, unit } => {
             let found = facts::find(expression, record, lets);
-            let right = predicted.map(|predicted| agrees(predicted, &found.value, *within, unit));
             let unclear = matches!(found.value, Value::Missing | Value::ByZero);
+            let right = predicted.filter(|_| !unclear);
+            let right = right.map(|predicted| agrees(predicted, &found.value, *within, unit));
             (in_unit(found.value.shown(), unit), right, found.frames, unclear)
         }
         Answer::Choices(choices) => {
@@ -154,7 +155,7 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
 
 /// A time is shown with its unit; what else is counted stands in the question.
 fn in_unit(shown: String, unit: &str) -> String {
-    if TIMES.iter().any(|(name, _)| *name == unit) { format!("{shown} {unit}") } else { shown }
+    if time(unit).is_some() { format!("{shown} {unit}") } else { shown }
 }
 
 /// Whether a prediction agrees with what was observed: a number within this part of it, else the same text.
@@ -192,8 +193,13 @@ fn gives_number(expression: &Expression) -> bool {
 const NUMBERS: [&str; 13] = [
     "none", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
 ];
-/// Units of time, in nanoseconds.
-const TIMES: [(&str, f64); 4] = [("ns", 1.0), ("us", 1e3), ("ms", 1e6), ("s", 1e9)];
+/// Units of time, in nanoseconds, with other words for them.
+const TIMES: [(&str, &[&str], f64); 4] = [
+    ("ns", &["nanosecond", "nanoseconds"], 1.0),
+    ("us", &["microsecond", "microseconds"], 1e3),
+    ("ms", &["millisecond", "milliseconds", "msec"], 1e6),
+    ("s", &["second", "seconds", "sec"], 1e9),
+];
 
 /// A number as people type one: `5`, `5 frames`, `1,448`, `0x12`, `three`, `about 20 ms`. A time is given in the
 /// question's unit, whichever was typed.
@@ -218,9 +224,21 @@ fn number(typed: &str, unit: &str) -> Option<f64> {
     if rest.chars().any(|c| c.is_ascii_digit()) {
         return None;
     }
-    let of = |name: &str| TIMES.iter().find(|(unit, _)| *unit == name).map(|(_, ns)| ns);
-    let factor = of(rest).zip(of(unit)).map_or(1.0, |(typed, asked)| typed / asked);
-    Some(value * factor)
+    let is_share = |words: &str| ["%", "per cent", "percent"].contains(&words);
+    match (time(rest), time(unit)) {
+        (Some(typed), Some(asked)) => Some(value * typed / asked),
+        (Some(_), None) => None,
+        (None, Some(_)) => rest.is_empty().then_some(value),
+        // `5 frames`, `three of them`; but a share is no number of frames.
+        (None, None) => {
+            (rest.is_empty() || is_share(rest) == is_share(unit) && !rest.contains("%%")).then_some(value)
+        }
+    }
+}
+
+/// A unit of time, in nanoseconds.
+fn time(unit: &str) -> Option<f64> {
+    TIMES.iter().find(|(name, words, _)| *name == unit || words.contains(&unit)).map(|(_, _, ns)| *ns)
 }
 
 /// Digits, with thousands set apart by comma, blank, apostrophe or underline, and a decimal point or comma.
@@ -258,6 +276,9 @@ mod tests {
             ("~ 2,5 s", "s", 2.5),
             ("3060 ms", "s", 3.06),
             ("-1", "", -1.0),
+            ("2 seconds", "ms", 2000.0),
+            ("5%", "per cent", 5.0),
+            ("5 per cent", "per cent", 5.0),
         ] {
             assert!(
                 (number(typed, unit).unwrap_or(f64::NAN) - value).abs() < 1e-9,
@@ -267,6 +288,15 @@ mod tests {
         }
         for typed in ["", "3 or 4", "3-4", "2,2,0", "many", "x", "0x", "99999999999999999 0xg 1"] {
             assert_eq!(number(typed, ""), None, "{typed}");
+        }
+        for (typed, unit) in [
+            ("2 ms", "frames"),
+            ("5%", "frames"),
+            ("5%%", "per cent"),
+            ("5 frames", "ms"),
+            ("5 ms", "per cent"),
+        ] {
+            assert_eq!(number(typed, unit), None, "{typed} of {unit}");
         }
     }
 

@@ -7,6 +7,7 @@ use super::quiz::{self, Answered};
 use super::record::Record;
 use super::student::{Student, words};
 use super::value::Value;
+use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A lab under way.
@@ -27,6 +28,8 @@ pub struct Session<'l> {
     record: Record,
     /// The seeds of the runs, where they are known.
     pub seeds: Vec<Option<u64>>,
+    /// The line `run` of the last run that has one.
+    pub run: Json,
     lets: Lets,
     of_calls: BTreeSet<String>,
     /// As it was before the checks of the last run, for its changes.
@@ -46,6 +49,7 @@ impl<'l> Session<'l> {
             typed: BTreeMap::new(),
             record: Record::default(),
             seeds: Vec::new(),
+            run: Json::Null,
             lets: Lets::new(),
             of_calls: BTreeSet::new(),
             before: Default::default(),
@@ -68,6 +72,9 @@ impl<'l> Session<'l> {
         let (_, lets) = words(run, self.student.as_ref());
         self.lets.extend(lets);
         self.seeds.push(record.run["seed"].as_u64());
+        if record.run.is_object() {
+            self.run = record.run.clone();
+        }
         self.record = record;
         self.before = (self.lets.clone(), self.of_calls.clone());
     }
@@ -122,6 +129,15 @@ impl<'l> Session<'l> {
 
     /// The questions that can be answered by now, beside their predictions.
     pub fn reveal(&mut self) -> Vec<Answered> {
+        self.answer(false)
+    }
+
+    /// At the end those that nothing has answered, too: what they ask for was not seen.
+    pub fn end(&mut self) -> Vec<Answered> {
+        self.answer(true)
+    }
+
+    fn answer(&mut self, all: bool) -> Vec<Answered> {
         let mut new = Vec::new();
         let mut kept = Vec::new();
         for (predict, predicted) in std::mem::take(&mut self.waiting) {
@@ -130,7 +146,7 @@ impl<'l> Session<'l> {
             if self.is_open(predict) {
                 let typed = typed.map(|typed| (typed, None));
                 new.push(Answered { typed, ..quiz::unanswered(predict, predicted.as_deref()) });
-            } else if answerable(predict, &self.lets) {
+            } else if all || answerable(predict, &self.lets) {
                 let typed = typed.map(|typed| {
                     let right = answer(Some(&typed)).right;
                     (typed, right)
@@ -169,6 +185,7 @@ impl<'l> Session<'l> {
                 What::Prose(_) | What::Change(_) => {}
             }
         }
+        session.end();
         session
     }
 
@@ -182,9 +199,12 @@ impl<'l> Session<'l> {
         answered.chain(waiting.map(|(predict, _)| (&*predict.id, "nothing"))).collect()
     }
 
-    /// Predictions that nothing has answered yet.
-    pub fn waiting(&self) -> impl Iterator<Item = (&'l Predict, Option<&str>)> {
-        self.waiting.iter().map(|(predict, predicted)| (*predict, predicted.as_deref()))
+    /// Questions that nothing has answered yet, with what was said to them.
+    pub fn waiting(&self) -> impl Iterator<Item = Answered> {
+        self.waiting.iter().map(|(predict, predicted)| {
+            let typed = self.typed.get(&predict.id).map(|typed| (typed.clone(), None));
+            Answered { typed, observed: String::new(), ..quiz::unanswered(predict, predicted.as_deref()) }
+        })
     }
 
     /// Whether every run of the lab was made, and what is checked behind the last was checked.

@@ -1,7 +1,7 @@
 //! A student's own seed and parameters: the same name gives the same ones, on every machine.
 
 use super::expression::{Expression, parse};
-use super::parse::{Lab, Run, Vary, What};
+use super::parse::{Change, Lab, Run, Vary, What};
 use super::value::Value;
 use sha1::{Digest, Sha1};
 
@@ -37,20 +37,19 @@ impl Student {
 /// A command's words, with those that vary put in, and what each then stands for.
 #[must_use]
 pub fn words(run: &Run, student: Option<&Student>) -> (Vec<String>, Vec<(String, Value)>) {
-    let mut words = run.words.clone();
-    let mut lets = Vec::new();
-    for vary in &run.vary {
-        let chosen = chosen(vary, student);
-        for word in words.iter_mut().filter(|word| **word == vary.options[0]) {
-            word.clone_from(chosen);
-        }
-        let value = match parse(chosen) {
+    let chosen = |vary: &Vary| vary.options[chosen(vary, student)].clone();
+    let put = |word: &String| {
+        run.vary.iter().find(|vary| vary.options[0] == *word).map_or_else(|| word.clone(), chosen)
+    };
+    let lets = run.vary.iter().map(|vary| {
+        let chosen = chosen(vary);
+        let value = match parse(&chosen) {
             Ok(Expression::Number(number)) => Value::Number(number),
-            _ => Value::Text(chosen.clone()),
+            _ => Value::Text(chosen),
         };
-        lets.push((vary.name.clone(), value));
-    }
-    (words, lets)
+        (vary.name.clone(), value)
+    });
+    (run.words.iter().map(put).collect(), lets.collect())
 }
 
 /// The seed that a command names itself.
@@ -61,43 +60,38 @@ pub fn seed(words: &[String]) -> Option<u64> {
     behind.map(String::as_str).or_else(joined)?.parse().ok()
 }
 
-fn chosen<'v>(vary: &'v Vary, student: Option<&Student>) -> &'v String {
-    let nth = student.map_or(0, |student| student.number(&vary.name) % vary.options.len() as u64);
+/// The place of what a student has of a word that varies.
+fn chosen(vary: &Vary, student: Option<&Student>) -> usize {
     // Less than the number of options, which is one of usize.
-    &vary.options[nth as usize]
+    student.map_or(0, |student| student.number(&vary.name) % vary.options.len() as u64) as usize
 }
 
 /// A student's own lab: what varies is also put into its text, its questions and its changes.
 #[must_use]
 pub fn personal(lab: &Lab, student: &Student) -> Lab {
     let mut own = lab.clone();
-    for vary in lab.runs().flat_map(|run| &run.vary) {
-        let (of_file, chosen) = (&vary.options[0], chosen(vary, Some(student)));
-        // `20ms` of a command is `20 ms` in a sentence.
-        let apart = |word: &str| {
-            let unit = word.find(|c: char| c.is_ascii_alphabetic()).filter(|begin| *begin > 0);
-            unit.map(|begin| format!("{} {}", &word[..begin], &word[begin..]))
-        };
-        let put = |text: &mut String| {
-            *text = replaced(text, of_file, chosen);
-            if let (Some(of_file), Some(chosen)) = (apart(of_file), apart(chosen)) {
-                *text = replaced(text, &of_file, &chosen);
+    let all: Vec<&Vary> = lab.runs().flat_map(|run| &run.vary).collect();
+    let texts = Own::of(&all, student);
+    let mut above: Vec<&Vary> = Vec::new();
+    for (part, of_file) in own.parts.iter_mut().zip(&lab.parts) {
+        match &mut part.what {
+            What::Prose(text) => texts.put(text),
+            What::Predict(predict) => {
+                texts.put(&mut predict.ask);
+                predict.often.iter_mut().for_each(|(_, why)| texts.put(why));
             }
-        };
-        for part in &mut own.parts {
-            match &mut part.what {
-                What::Prose(text) => put(text),
-                What::Predict(predict) => {
-                    put(&mut predict.ask);
-                    predict.often.iter_mut().for_each(|(_, why)| put(why));
+            What::Check(statements) => statements.iter_mut().for_each(|one| texts.put(&mut one.words)),
+            What::Run(run) | What::Change(Change { run, .. }) => {
+                // A change is of the run above it. The same word in another command means something else.
+                if let What::Run(of_file) = &of_file.what {
+                    above = of_file.vary.iter().collect();
                 }
-                What::Check(statements) => statements.iter_mut().for_each(|one| put(&mut one.words)),
-                What::Run(run) | What::Change(super::parse::Change { run, .. }) => {
-                    put(&mut run.command);
-                    run.words
-                        .iter_mut()
-                        .filter(|word| *word == of_file)
-                        .for_each(|word| word.clone_from(chosen));
+                let commands = Own::of(&above, student);
+                commands.put_words(&mut run.command);
+                let words = run.words.iter().map(|word| commands.of_word(word).to_owned());
+                run.words = words.collect();
+                for vary in &mut run.vary {
+                    vary.options = vec![vary.options.swap_remove(chosen(vary, Some(student)))];
                 }
             }
         }
@@ -105,26 +99,73 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
     own
 }
 
-/// A word put in the place of another, where that stands by itself.
-fn replaced(text: &str, from: &str, to: &str) -> String {
-    let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() || *c == '_');
-    // The `1` of `3.1.2`, of `2-1` or of `1,000` does not stand by itself either.
-    let part = |near: &[char]| {
-        let joins = near.first().is_some_and(|c| ".,-".contains(*c));
-        word(near.first()) || joins && word(near.get(1))
-    };
+/// What stands in the file, and what a student has in its place.
+struct Own<'v>(Vec<(&'v str, &'v str)>);
+
+impl<'v> Own<'v> {
+    fn of(varies: &[&'v Vary], student: &Student) -> Own<'v> {
+        let pair = |vary: &&'v Vary| (&*vary.options[0], &*vary.options[chosen(vary, Some(student))]);
+        Own(varies.iter().map(pair).collect())
+    }
+
+    fn of_word<'a>(&'a self, word: &'a str) -> &'a str {
+        self.0.iter().find(|(of_file, _)| *of_file == word).map_or(word, |(_, own)| own)
+    }
+
+    /// Into a sentence, where `20ms` of a command is `20 ms`.
+    fn put(&self, text: &mut String) {
+        let apart = |word: &str| {
+            let unit = word.find(|c: char| c.is_ascii_alphabetic()).filter(|begin| *begin > 0);
+            unit.map(|begin| format!("{} {}", &word[..begin], &word[begin..]))
+        };
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (of_file, own) in &self.0 {
+            pairs.push(((*of_file).to_owned(), (*own).to_owned()));
+            pairs.extend(apart(of_file).zip(apart(own)));
+        }
+        let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric() || *c == '_');
+        // The `1` of `3.1.2`, of `2-1` or of `1,000` does not stand by itself either.
+        let inside = |near: &[char]| {
+            let joins = near.first().is_some_and(|c| ".,-".contains(*c));
+            word(near.first()) || joins && word(near.get(1))
+        };
+        *text = replaced(text, &pairs, inside);
+    }
+
+    /// Into a command, where only a whole word is one.
+    fn put_words(&self, command: &mut String) {
+        let pairs: Vec<_> =
+            self.0.iter().map(|(of_file, own)| ((*of_file).to_owned(), (*own).to_owned())).collect();
+        let inside = |near: &[char]| near.first().is_some_and(|c| !c.is_whitespace() && !"'\"".contains(*c));
+        *command = replaced(command, &pairs, inside);
+    }
+}
+
+/// Each first text of a pair becomes its second, all at once: what was put in is not looked at again. `inside` says of
+/// the characters before it (backwards) and behind it whether it is part of something longer.
+fn replaced(text: &str, pairs: &[(String, String)], inside: impl Fn(&[char]) -> bool) -> String {
     let mut done = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find(from) {
-        let (before, behind) = (&rest[..at], &rest[at + from.len()..]);
-        done.push_str(before);
-        let left: Vec<char> = done.chars().rev().take(2).collect();
-        let right: Vec<char> = behind.chars().take(2).collect();
-        let inside = part(&left) || part(&right);
-        done.push_str(if inside { from } else { to });
-        rest = behind;
+    while let Some(c) = rest.chars().next() {
+        let at = text.len() - rest.len();
+        let fits = pairs.iter().filter(|(from, _)| {
+            let Some(behind) = rest.strip_prefix(&**from).filter(|_| !from.is_empty()) else { return false };
+            let left: Vec<char> = text[..at].chars().rev().take(2).collect();
+            let right: Vec<char> = behind.chars().take(2).collect();
+            !inside(&left) && !inside(&right)
+        });
+        match fits.max_by_key(|(from, _)| from.len()) {
+            Some((from, to)) => {
+                done.push_str(to);
+                rest = &rest[from.len()..];
+            }
+            None => {
+                done.push(c);
+                rest = &rest[c.len_utf8()..];
+            }
+        }
     }
-    done + rest
+    done
 }
 
 /// The numbers below `n` in an order that this seed decides.
@@ -158,15 +199,45 @@ mod tests {
         assert!(Student::new("ada", 2).seed() < 1 << 53);
         assert_eq!(order(7, 9), order(7, 9));
         assert_ne!(order(7, 9), order(8, 9));
-        assert_eq!(
-            replaced("\"hello\": hello, hellos, 8hello hello", "hello", "a"),
-            "\"a\": a, hellos, 8hello a"
-        );
-        let replaced_ones = replaced("1 of s3.1.2 is 1, not 1,000 or 1.", "1", "4");
-        assert_eq!(replaced_ones, "4 of s3.1.2 is 4, not 1,000 or 4.");
         let seed_of = |line: &[&str]| seed(&line.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>());
         assert_eq!((seed_of(&["--seed", "3", "x"]), seed_of(&["x", "--seed=4"])), (Some(3), Some(4)));
         assert_eq!((seed_of(&["--seeds", "30", "x"]), seed_of(&["--seed"])), (None, None));
         assert_eq!(of("ada").1[0].1, Value::Text(of("ada").0[2].clone()));
+    }
+
+    #[test]
+    fn what_varies_is_put_in_where_it_stands_by_itself_and_all_at_once() {
+        let put = |pairs: &[(&'static str, &'static str)], text: &str| {
+            let mut text = text.to_owned();
+            Own(pairs.to_vec()).put(&mut text);
+            text
+        };
+        assert_eq!(
+            put(&[("hello", "a")], "\"hello\": hello, hellos, 8hello hello"),
+            "\"a\": a, hellos, 8hello a"
+        );
+        let ones = "1 of s3.1.2 is 1, not 1,000 or 1.";
+        assert_eq!(put(&[("1", "4")], ones), "4 of s3.1.2 is 4, not 1,000 or 4.");
+        assert_eq!(put(&[("20ms", "30ms")], "20 ms each way: --delay 20ms"), "30 ms each way: --delay 30ms");
+        assert_eq!(put(&[("ab", "cd"), ("cd", "ef")], "ab, then cd"), "cd, then ef");
+        let mut command = "tcp echo --drop 'tcp.data#3' --drop to-server:tcp.data#3 --seed=3".to_owned();
+        Own(vec![("tcp.data#3", "tcp.data#5"), ("3", "4")]).put_words(&mut command);
+        assert_eq!(command, "tcp echo --drop 'tcp.data#5' --drop to-server:tcp.data#3 --seed=3");
+    }
+
+    #[test]
+    fn a_command_varies_only_where_its_own_run_says_so() {
+        let lab = "# T\n\n```lab\nnumber: 9\nmodule: T. T\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\n\
+            ```run\nlayerlab tcp echo ab\nvary one: ab | cd\n```\n\n\
+            ```run\nlayerlab tcp echo ab\n```\n\n```change\nlayerlab tcp echo ab x\n```\n\n\
+            ## Sources\n\n- RFC 9293 s3.5: the handshake\n";
+        let lab = Lab::parse("t.md", lab).unwrap();
+        let ids = (0..20).map(|n| format!("s{n}"));
+        let student = ids
+            .map(|id| Student::new(&id, 9))
+            .find(|s| personal(&lab, s).runs().next().unwrap().words[2] == "cd");
+        let own = personal(&lab, &student.unwrap());
+        let commands: Vec<&str> = own.runs().map(|run| &*run.command).collect();
+        assert_eq!(commands, ["layerlab tcp echo cd", "layerlab tcp echo ab"]);
     }
 }

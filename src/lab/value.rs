@@ -108,8 +108,9 @@ pub(crate) fn compare(left: &Value, how: Comparison, right: &Value) -> bool {
             members.iter().any(|m| compare(m, how, one))
         }
         (Value::List(members), one) => members.iter().any(|m| compare(m, how, one)),
+        (one, Value::List(members)) if how != Contains => members.iter().any(|m| compare(one, how, m)),
         (Value::Text(a), Value::Text(b)) => match how {
-            Equal => a.eq_ignore_ascii_case(b),
+            Equal => a == b,
             Contains => a.contains(b.as_str()),
             _ => false,
         },
@@ -143,6 +144,9 @@ mod tests {
         assert!(compare(&of(json!(["SYN", "ACK"])), Comparison::NotEqual, &of(json!("FIN"))));
         assert!(compare(&of(json!([1, 2])), Comparison::Equal, &of(json!([1, 2]))));
         assert!(!compare(&of(json!([1, 2])), Comparison::Equal, &of(json!([1, 2, 3]))));
+        assert!(compare(&of(json!([1, 3])), Comparison::Greater, &of(json!(2))));
+        assert!(compare(&of(json!(2)), Comparison::Less, &of(json!([1, 3]))));
+        assert!(!compare(&of(json!("HELLO")), Comparison::Equal, &of(json!("hello"))));
     }
 
     #[test]

@@ -19,10 +19,32 @@ pub struct Told<'a> {
     pub range: (u64, u64),
 }
 
+/// A part in per cent.
+fn share(lost: u64, of: u64) -> f64 {
+    // Frames are far below 2^53.
+    100.0 * lost as f64 / of.max(1) as f64
+}
+
+/// One seed.
+pub fn seed(seed: u64, frames: u64, lost: u64, runs: u64) -> String {
+    format!("seed {seed}: {}", lost_of([frames, lost, runs]))
+}
+
+/// All seeds.
+pub fn total(seeds: u64, all: [u64; 3]) -> String {
+    format!("all {}: {}", count(seeds, "seed"), lost_of(all))
+}
+
+/// So many frames, so many of them lost, so often one or several in a row.
+pub fn lost_of([frames, lost, runs]: [u64; 3]) -> String {
+    let mean = lost as f64 / runs.max(1) as f64;
+    let row =
+        if lost == 0 { String::new() } else { format!(", {mean:.2} in a row ({})", count(runs, "time")) };
+    format!("{lost} of {} lost, {:.2}%{row}", count(frames, "frame"), share(lost, frames))
+}
+
 /// Three lines.
 pub fn dice(told: &Told<'_>) -> String {
-    // Frames are far below 2^53.
-    let share = |lost: u64, of: u64| 100.0 * lost as f64 / of.max(1) as f64;
     let wire = if told.wire.is_empty() { "as it is, without a loss" } else { told.wire };
     let mean = told.lost as f64 / told.runs.max(1) as f64;
     format!(

@@ -1,5 +1,6 @@
 //! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
 
+use super::dice::lost_of;
 use super::text::{clip, hanging, safe, wrap};
 use std::time::Duration;
 
@@ -263,6 +264,18 @@ fn named(frames: &[u64]) -> String {
             format!(" frames {}{rest}", list.join(", "))
         }
     }
+}
+
+/// What crossed the wire to one side: frames, those of them that it dropped, and how often one or several in a row.
+#[must_use]
+pub fn crossed(to: &str, crossed: [u64; 3]) -> String {
+    lines("", &format!("on the wire to the {to}: {}", lost_of(crossed)))
+}
+
+/// What is wrong with an answer, before it is typed once more.
+#[must_use]
+pub fn again(error: &str) -> String {
+    lines("", &safe(error, false))
 }
 
 /// A run that has not ended, in one line of at most `width` columns: for how long, and what came last.

@@ -7,12 +7,13 @@ pub struct Row {
     pub number: String,
     /// When it entered the wire.
     pub time: String,
-    /// Direction, protocol, flags, sequence number, acknowledgment number, octets of payload: [`COLUMNS`].
-    pub cells: [String; 6],
+    /// Direction, protocol, flags, sequence number, acknowledgment number, octets of payload, what the wire did to it where
+    /// it did not carry it: [`COLUMNS`].
+    pub cells: [String; 7],
 }
 
 /// The columns that may be left blank.
-pub const COLUMNS: [&str; 6] = ["direction", "protocol", "flags", "seq", "ack", "len"];
+pub const COLUMNS: [&str; 7] = ["direction", "protocol", "flags", "seq", "ack", "len", "fate"];
 
 /// A worksheet's head.
 #[derive(Debug, Clone, Copy)]
@@ -73,19 +74,21 @@ pub fn worksheet(
     (sheet, key)
 }
 
-/// A table in Markdown; a column that is `None` is the number or the time.
+/// A table in Markdown; a column that is `None` is the number or the time. A column without a word is left out.
 fn table(to: &mut String, places: &[usize], rows: &[Row], is_blank: impl Fn(&Row, Option<usize>) -> bool) {
+    let used = |column: &usize| rows.iter().any(|row| !row.cells[*column].is_empty());
+    let used: Vec<usize> = (0..COLUMNS.len()).filter(used).collect();
     to.push_str("| # | ms |");
-    COLUMNS.iter().for_each(|name| to.push_str(&format!(" {name} |")));
+    used.iter().for_each(|column| to.push_str(&format!(" {} |", COLUMNS[*column])));
     to.push_str("\n|---|---|");
-    to.push_str(&"---|".repeat(COLUMNS.len()));
+    to.push_str(&"---|".repeat(used.len()));
     to.push('\n');
     for place in places {
         let row = &rows[*place];
         to.push('|');
         let cells = [(None, &row.number), (None, &row.time)];
-        for (column, cell) in cells.into_iter().chain(row.cells.iter().enumerate().map(|(n, c)| (Some(n), c)))
-        {
+        let used = used.iter().map(|column| (Some(*column), &row.cells[*column]));
+        for (column, cell) in cells.into_iter().chain(used) {
             let shown = if !cell.is_empty() && is_blank(row, column) { "____" } else { cell };
             to.push_str(&format!(" {shown} |"));
         }
@@ -102,7 +105,7 @@ mod tests {
         let row = |number: &str, seq: &str| Row {
             number: number.into(),
             time: "1.5".into(),
-            cells: ["A>B", "TCP", "SYN", seq, "", "0"].map(String::from),
+            cells: ["A>B", "TCP", "SYN", seq, "", "0", ""].map(String::from),
         };
         let head = Head {
             title: "Lab 4",
@@ -113,8 +116,8 @@ mod tests {
         };
         let rows = [row("1", "0"), row("2", "7")];
         let (sheet, key) = worksheet(&head, &rows, &[3, 4], None);
-        assert!(sheet.contains("| 1 | 1.5 | A>B | TCP | SYN | ____ |  | 0 |"), "{sheet}");
-        assert!(sheet.contains("1. How many?") && key.contains("| 2 | 1.5 | A>B | TCP | SYN | 7 |  | 0 |"));
+        assert!(sheet.contains("| 1 | 1.5 | A>B | TCP | SYN | ____ | 0 |"), "{sheet}");
+        assert!(sheet.contains("1. How many?") && key.contains("| 2 | 1.5 | A>B | TCP | SYN | 7 | 0 |"));
         assert!(!key.contains("____") && key.contains("1. How many?\n\n   2\n"), "{key}");
         let (sheet, key) = worksheet(&head, &rows, &[3], Some(&[1, 0]));
         assert!(sheet.contains("| ____ |  | A>B |") && !sheet.contains("| 2 |"), "{sheet}");

@@ -22,8 +22,8 @@ impl Throws {
         self.lost.len() - self.lost.windows(2).filter(|pair| pair[1] == pair[0] + 1).count()
     }
 
-    /// One JSON object.
-    pub fn json(&self) -> Value {
+    /// One JSON object, with a sentence for people.
+    pub fn json(&self, sentence: &str) -> Value {
         json!({
             "schema": SCHEMA,
             "kind": "dice",
@@ -32,8 +32,22 @@ impl Throws {
             "lost": self.lost.len(),
             "runs": self.runs(),
             "lost_index": self.lost,
+            "sentence": sentence,
         })
     }
+}
+
+/// What all seeds gave together, as one JSON object: so many frames, so many of them lost, so often.
+pub fn total(seeds: u64, [frames, lost, runs]: [u64; 3], sentence: &str) -> Value {
+    json!({
+        "schema": SCHEMA,
+        "kind": "dice_total",
+        "seeds": seeds,
+        "frames": frames,
+        "lost": lost,
+        "runs": runs,
+        "sentence": sentence,
+    })
 }
 
 #[cfg(test)]

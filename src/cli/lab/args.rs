@@ -43,6 +43,9 @@ pub(crate) struct ShowLabArgs {
     /// The whole file: answers, checks and what is hidden from students
     #[arg(long)]
     pub(crate) teacher: bool,
+    /// As this student has it, with their own parameters
+    #[arg(long, value_name = "ID", conflicts_with = "teacher")]
+    pub(crate) student: Option<String>,
 }
 
 /// Where a lab's commands run.
@@ -155,6 +158,8 @@ pub(crate) enum ColumnArg {
     Ack,
     /// Octets of payload
     Len,
+    /// Whether the wire dropped it
+    Fate,
 }
 
 /// Options of `lab grade`.

@@ -15,7 +15,7 @@ use crate::lab::quiz::{self as questions, Answered};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::{Lab, Record, Value, answers, is_told, sentence};
-use crate::model::Flow;
+use crate::model::{Flow, Side};
 use crate::narrate::quiz;
 use anyhow::Context;
 use serde_json::Value as Json;
@@ -32,6 +32,10 @@ const SHOWN: usize = 40;
 const AT_BEGIN: usize = 4;
 const AT_END: usize = 6;
 const LOST: usize = 6;
+/// So few are not left out between two that are told.
+const FEW: usize = 3;
+/// What q does between the steps of a lab's run.
+const GOES_ON: &str = "on with the lab";
 /// How often a prediction that is no answer may be put right.
 const TRIES: usize = 5;
 
@@ -48,6 +52,13 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     {
         let text = "holds answers already: name another file, or take it away";
         return Err(Usage(format!("{} {text}", file.display())).into());
+    }
+    if let Some(file) = &args.answers
+        && let Some(taken) =
+            (1..=lab.runs().count()).map(|nth| beside(file, nth)).find(|capture| capture.exists())
+    {
+        let text = "is there already, and is where a run would be kept: name another file, or take it away";
+        return Err(Usage(format!("{} {text}", taken.display())).into());
     }
     // Before anybody has thought of an answer it is clear that it can be kept.
     keep(args, &session, &[])?;
@@ -76,7 +87,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
             // What was predicted stands beside what was seen before any fact gives it away.
             if lab.ends_checks(nth) {
                 if args.observe {
-                    observe(&mut out, &mut session)?;
+                    observe(&mut out, &mut session, &|session| keep(args, session, &captures))?;
                 }
                 for answered in session.reveal() {
                     out.write_all(result(&answered).as_bytes())?;
@@ -88,17 +99,33 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
         }
         step(&mut out, nth, &mut session, &runner, args, &mut captures)?;
     }
+    for answered in session.end() {
+        out.write_all(result(&answered).as_bytes())?;
+    }
     keep(args, &session, &captures)?;
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
     out.write_all(quiz::tally(&verdicts).as_bytes())?;
     Ok(if session.passed() { Answer::Yes } else { Answer::No })
 }
 
-/// Keeps the answers so far: who stops in the middle has lost nothing.
+/// Keeps the answers so far: who stops in the middle has lost nothing, and a disk that is full takes nothing away.
 fn keep(args: &RunLabArgs, session: &Session<'_>, captures: &[Option<String>]) -> anyhow::Result<()> {
     let Some(file) = &args.answers else { return Ok(()) };
-    fs::write(file, format!("{:#}\n", answers::json(session, captures)))
-        .with_context(|| format!("the answers cannot be written to {}", file.display()))
+    let text = format!("{:#}\n", answers::json(session, captures));
+    let kept = if file.symlink_metadata().is_ok_and(|found| !found.is_file()) {
+        fs::write(file, text)
+    } else {
+        let mut new = file.clone().into_os_string();
+        new.push(".new");
+        fs::write(&new, text).and_then(|()| fs::rename(&new, file)).inspect_err(|_| {
+            let _ = fs::remove_file(&new);
+        })
+    };
+    kept.map_err(|error| {
+        let why = format!("the answers cannot be written to {}: {error}", file.display());
+        // A name that was typed wrong shows at once, before anything was answered.
+        if session.seeds.is_empty() { Usage(why).into() } else { anyhow::anyhow!(why) }
+    })
 }
 
 /// A question beside what was observed.
@@ -157,11 +184,16 @@ fn ask(out: &mut dyn Write, predict: &Predict) -> anyhow::Result<String> {
 }
 
 /// What was seen, before it is told: who predicts and then looks, learns from both.
-fn observe(out: &mut dyn Write, session: &mut Session<'_>) -> anyhow::Result<()> {
+fn observe(
+    out: &mut dyn Write,
+    session: &mut Session<'_>,
+    keep: &dyn Fn(&Session<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     for predict in session.due() {
         out.write_all(quiz::observe(&predict.ask).as_bytes())?;
         if let Some(saw) = typed(out, predict, true)? {
             session.saw(predict, saw);
+            keep(session)?;
         }
     }
     Ok(())
@@ -179,7 +211,7 @@ fn typed(out: &mut dyn Write, predict: &Predict, may_be_empty: bool) -> io::Resu
         }
         match questions::read(predict, &typed) {
             Ok(answer) => return Ok(Some(answer)),
-            Err(error) => writeln!(out, "         {error}")?,
+            Err(error) => out.write_all(quiz::again(&error.to_string()).as_bytes())?,
         }
     }
     Ok(None)
@@ -202,22 +234,23 @@ fn step(
             // Beside the answers lies what they can be worked out from again.
             let nth = captures.len() + 1;
             let answers = args.answers.as_ref().filter(|_| run.can_be_kept());
-            let keep = answers.map(|file| Keep {
+            let beside = answers.map(|file| Keep {
                 file: beside(file, nth),
                 lab: session.lab.number,
                 run: nth as u32,
                 student: session.student.as_ref().map(|student| student.id.clone()),
             });
             captures.push(
-                keep.as_ref().and_then(|keep| Some(keep.file.file_name()?.to_string_lossy().into_owned())),
+                beside.as_ref().and_then(|keep| Some(keep.file.file_name()?.to_string_lossy().into_owned())),
             );
-            let source = match keep {
+            let source = match beside {
                 Some(keep) => Source::Keep(keep),
                 None if args.recorded && !run.is_local() => Source::Recorded,
                 None => Source::Run,
             };
             let record = source.record(session, run, nth, runner)?;
             session.ran(run, record);
+            keep(args, session, captures)?;
             let facts = session.check_instead(&session.lab.checks(place), session.record());
             let rests: Vec<BTreeSet<u64>> = facts.into_iter().map(|checked| checked.events).collect();
             tell(out, session.record(), &command, &run.show, &rests, args)?;
@@ -239,14 +272,14 @@ fn checked(session: &mut Session<'_>, statements: &[Statement], teacher: bool) -
     text
 }
 
-/// `ada-04.json` and 2 give `ada-04-2.pcapng`.
+/// `ada-04.json` and 2 give `ada-04-2.pcapng`; `ada.04` gives `ada.04-2.pcapng`.
 fn beside(answers: &Path, run: usize) -> PathBuf {
-    let stem = answers.file_stem().unwrap_or_default().to_string_lossy();
-    answers.with_file_name(format!("{stem}-{run}.pcapng"))
+    let name = answers.file_name().unwrap_or_default().to_string_lossy();
+    answers.with_file_name(format!("{}-{run}.pcapng", name.strip_suffix(".json").unwrap_or(&name)))
 }
 
 /// The words as a shell takes them.
-fn shell(words: &[String]) -> String {
+pub(super) fn shell(words: &[String]) -> String {
     let plain = |word: &String| {
         let bare = |c: char| c.is_ascii_alphanumeric() || "-_.:,/=%+".contains(c);
         if !word.is_empty() && word.chars().all(bare) { word.clone() } else { format!("'{word}'") }
@@ -265,16 +298,17 @@ fn tell(
 ) -> anyhow::Result<()> {
     let mut wait = None;
     // What stands on the ordinary screen is read before the whole screen covers it.
-    if args.step && view::is_possible() && keys::step()()? == Flow::Continue {
+    if args.step && view::is_possible() && keys::step(GOES_ON)()? == Flow::Continue {
         let style = plan::plain_style(args.look, ModelArg::Both, false);
         Screen::show(title, style, record.lines.iter().map(|line| &**line))
             .context("the terminal does not take the whole screen")?;
     } else if args.step && !view::is_possible() {
-        wait = Some(keys::step());
+        wait = Some(keys::step(GOES_ON));
     }
     let shown: Vec<_> = record.lines.iter().filter(|line| is_told(line)).collect();
     let all = args.all || wait.is_some();
-    let chosen = if all { (0..shown.len()).collect() } else { chosen(&shown, rests) };
+    let mut chosen = if all { (0..shown.len()).collect() } else { chosen(&shown, rests) };
+    fill(&mut chosen);
     let mut left_out = 0;
     for (nth, line) in shown.iter().enumerate() {
         if !chosen.contains(&nth) {
@@ -302,7 +336,38 @@ fn tell(
             }
         }
     }
+    for side in [Side::Server, Side::Client] {
+        let crossed @ [_, lost, _] = crossed(record, side);
+        if lost > 0 {
+            out.write_all(quiz::crossed(side.name(), crossed).as_bytes())?;
+        }
+    }
     Ok(())
+}
+
+/// The frames to this side: how many, how many of them the wire dropped, and how often one or several in a row.
+fn crossed(record: &Record, to: Side) -> [u64; 3] {
+    let heading = format!("to-{}", to.name());
+    let of = |what: &str| -> Vec<u64> {
+        let lines = record.lines.iter().filter(|line| line["what"] == what && line["direction"] == *heading);
+        let lines = lines.filter(|line| what == "frame" || line["fate"] == "dropped");
+        lines.filter_map(|line| line["frame.number"].as_u64()).collect()
+    };
+    let (frames, lost) = (of("frame"), BTreeSet::from_iter(of("fate")));
+    let rows = frames.chunk_by(|a, b| lost.contains(a) == lost.contains(b));
+    let runs = rows.filter(|row| lost.contains(&row[0])).count();
+    [frames.len() as u64, lost.len() as u64, runs as u64]
+}
+
+/// A few lines are told sooner than that they are left out.
+fn fill(chosen: &mut BTreeSet<usize>) {
+    let mut next = 0;
+    for nth in chosen.clone() {
+        if nth - next <= FEW {
+            chosen.extend(next..nth);
+        }
+        next = nth + 1;
+    }
 }
 
 /// Which of the lines are told: the last, those of frames that were lost, those that the lab's facts rest on (first

@@ -1,7 +1,7 @@
 //! `layerlab lab list` and `layerlab lab show`.
 
 use super::args::{ListArgs, ShowLabArgs};
-use super::open;
+use super::{open, open_for};
 use crate::cli::exit::Answer;
 use crate::lab::parse::{Predict, What};
 use crate::lab::{Lab, Part, parse, shelf};
@@ -40,12 +40,12 @@ pub(crate) fn list(args: &ListArgs) -> anyhow::Result<Answer> {
 
 /// `layerlab lab show`.
 pub(crate) fn show(args: &ShowLabArgs) -> anyhow::Result<Answer> {
-    let (lab, text) = open(&args.lab)?;
     let mut out = io::stdout().lock();
     if args.teacher {
-        out.write_all(text.as_bytes())?;
+        out.write_all(open(&args.lab)?.1.as_bytes())?;
         return Ok(Answer::Yes);
     }
+    let lab = open_for(&args.lab, args.student.as_deref())?;
     for part in &lab.parts {
         out.write_all(seen(part).as_bytes())?;
     }

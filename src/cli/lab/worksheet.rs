@@ -1,6 +1,7 @@
 //! `layerlab lab worksheet`: what crossed the wire, with blanks to fill in.
 
 use super::args::{ColumnArg, WorksheetArgs};
+use super::play::shell;
 use super::{cannot, open_for, runner};
 use crate::cli::exit::{Answer, Usage};
 use crate::lab::parse::Predict;
@@ -12,8 +13,8 @@ use crate::narrate::worksheet::{Head, Row, worksheet};
 use anyhow::Context;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
 
 /// Rows of a sheet at the most: more is no exercise.
 const ROWS_MAX: usize = 40;
@@ -34,7 +35,10 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let words = session.words(run);
     let record = runner.run(&words, run.text, None).map_err(cannot)?;
     let frames = record.lines.iter().filter(|line| line["what"] == "frame");
-    let rows: Vec<Row> = frames.take(ROWS_MAX).map(|frame| row(frame)).collect();
+    let lost = record.lines.iter().filter(|line| line["fate"] == "dropped").map(|line| &line["frame.number"]);
+    let lost: Vec<&Value> = lost.collect();
+    let rows: Vec<Row> =
+        frames.take(ROWS_MAX).map(|frame| row(frame, lost.contains(&&frame["frame.number"]))).collect();
     let questions: Vec<String> = lab.questions().map(question).collect();
     let asked: Vec<usize> = args.blank.iter().map(|column| *column as usize).collect();
     let has = |columns: &[usize]| {
@@ -57,16 +61,25 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let shuffled = order(record.run["seed"].as_u64().unwrap_or(0), rows.len());
     let head = Head {
         title: &format!("Lab {}: {}", lab.number, lab.title),
-        command: &format!("layerlab {}", words.join(" ")),
+        command: &format!("layerlab {}", shell(&words)),
         student: args.place.student.as_deref().unwrap_or(""),
         questions: &questions,
         answers: &answers,
     };
     let (sheet, key) = worksheet(&head, &rows, &blank, args.shuffle.then_some(&shuffled));
-    io::stdout().lock().write_all(sheet.as_bytes())?;
     if let Some(file) = &args.key {
-        fs::write(file, key).with_context(|| format!("the key cannot be written to {}", file.display()))?;
+        // A key that was printed before belongs to its own sheet, and a lab's file to its author.
+        let new = File::create_new(file).map_err(|error| match error.kind() {
+            ErrorKind::AlreadyExists => Usage(format!(
+                "{} is there already: name another file for the key, or take it away",
+                file.display()
+            )),
+            _ => Usage(format!("the key cannot be written to {}: {error}", file.display())),
+        });
+        let written = new?.write_all(key.as_bytes());
+        written.with_context(|| format!("the key cannot be written to {}", file.display()))?;
     }
+    io::stdout().lock().write_all(sheet.as_bytes())?;
     Ok(Answer::Yes)
 }
 
@@ -103,7 +116,7 @@ fn answers(
     Ok(lab.questions().map(observed).collect())
 }
 
-fn row(frame: &Value) -> Row {
+fn row(frame: &Value, lost: bool) -> Row {
     let shown = |value: &Value| match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
@@ -128,6 +141,7 @@ fn row(frame: &Value) -> Row {
             shown(&frame["tcp.seq"]),
             shown(&frame["tcp.ack"]),
             length,
+            if lost { "dropped" } else { "" }.to_owned(),
         ],
     }
 }

@@ -4,7 +4,7 @@ use super::args::DiceArgs;
 use crate::cli::exit::{Answer, Usage};
 use crate::model::{Class, Direction, Fate, Time};
 use crate::narrate::dice as words;
-use crate::report::dice::Throws;
+use crate::report::dice::{Throws, total};
 use crate::wire::{Judge, Spec};
 use std::io::{self, Write};
 use std::time::Duration;
@@ -39,10 +39,14 @@ pub(super) fn dice(args: &DiceArgs) -> anyhow::Result<Answer> {
         told.runs += throws.runs() as u64;
         told.range = (told.range.0.min(lost), told.range.1.max(lost));
         if args.json {
-            writeln!(out, "{}", throws.json())?;
+            let sentence = words::seed(seed, frames, lost, throws.runs() as u64);
+            writeln!(out, "{}", throws.json(&sentence))?;
         }
     }
-    if !args.json {
+    if args.json {
+        let all = [seeds * frames, told.lost, told.runs];
+        writeln!(out, "{}", total(seeds, all, &words::total(seeds, all)))?;
+    } else {
         out.write_all(words::dice(&told).as_bytes())?;
     }
     Ok(Answer::Yes)
