@@ -4,12 +4,15 @@
 use super::memory::{Memory, Recent};
 use crate::model::{Call, FrameId, How, Seen, Side, Tcp, TcpFlags, TcpNote, Time};
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// Calls of send() and acknowledgments that are remembered of each sender.
 const REMEMBERED: usize = 128;
 /// Shorter waits between send() and its segment are the kernel's way through its own stack.
 const WAITED: Duration = Duration::from_micros(500);
+/// Linux delays an ACK for at least 40 ms (TCP_DELACK_MIN), others for less; RFC 1122 s4.2.3.2 allows 500 ms.
+const DELAYED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(550);
 /// No timer of TCP is shorter than this.
 const TIMER_MIN: Duration = Duration::from_millis(2);
 
@@ -31,8 +34,9 @@ struct Sender {
     /// Octets that send() took so far; where each call ended, and when it returned.
     handed: u64,
     sends: VecDeque<(u64, Time)>,
-    /// Octets that were seen leaving.
+    /// Octets that were seen leaving, and the frames that carried the last of them.
     sent: u64,
+    carried: VecDeque<FrameId>,
     /// Whether octets were sent again: its congestion window is then no longer what it began with.
     again: bool,
     /// What its peer's SYN allows in a segment, and the peer's last window.
@@ -117,6 +121,9 @@ impl Flows {
         } else {
             me.sent = me.sent.max(u64::from(tcp.seq.saturating_sub(1)) + u64::from(tcp.len));
         }
+        if tcp.len > 0 {
+            remember(&mut me.carried, seen.id);
+        }
         if tcp.len > 0 || syn || tcp.flags.has(TcpFlags::FIN) {
             me.last_sent = Some(at);
         }
@@ -178,6 +185,27 @@ impl Flows {
         let room = me.window.is_some_and(|window| u64::from(window) >= u64::from(tcp.len));
         let right_after = came > given && came <= now && now.since(came) * 2 < waited;
         (waited >= WAITED && small && room && right_after).then_some(Held { until, waited, in_flight })
+    }
+
+    /// How long the receiver of data was silent between the last that reached it and this ACK, where it must have kept the
+    /// ACK back: it acknowledges something for the first time, and has nothing else to tell (RFC 9293 s3.8.6.3). Only of
+    /// frames that are seen where it stands: on our wire, or where there is none in between.
+    pub(super) fn delayed(
+        &self,
+        memory: &Memory,
+        now: Time,
+        (seen, tcp): (&Seen, &Tcp),
+        loopback: bool,
+    ) -> Option<Duration> {
+        let news = matches!(tcp.notes.as_slice(), [TcpNote::Acknowledges { .. }]);
+        let near = loopback || memory.seen_entering(seen.direction);
+        if !news || !near || tcp.len > 0 || tcp.flags != TcpFlags::ACK || !tcp.sack.is_empty() {
+            return None;
+        }
+        let peer = (seen.direction.to(), tcp.destination_port, tcp.source_port);
+        let carried = self.senders.get(peer)?.carried.iter();
+        let came = carried.filter_map(|id| memory.known_to_arrive(*id, loopback)).filter(|at| *at <= now).max()?;
+        Some(now.since(came)).filter(|waited| DELAYED.contains(waited))
     }
 
     /// The acknowledgment that told this segment's sender, by SACK, that octets beyond it had arrived.

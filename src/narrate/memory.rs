@@ -182,6 +182,9 @@ pub(super) struct Memory {
     landmarks: VecDeque<Sighting>,
     sockets: Recent<(Side, i32), Socket>,
     waits: Waits,
+    /// By direction: whether the last frame with a ledger row was seen when it entered the wire, not when it arrived, as a
+    /// capture at the far host has it.
+    entering: [bool; 2],
     flows: Flows,
     websockets: Recent<(Option<u32>, Side), SaidSoFar>,
     /// Of queues over TCP: the captured frame in which a side's last frame ended.
@@ -206,6 +209,7 @@ impl Memory {
             landmarks: VecDeque::new(),
             sockets: Recent::new(LANDMARKS),
             waits: Waits::new(),
+            entering: [false; 2],
             flows: Flows::new(LANDMARKS),
             websockets: Recent::new(LANDMARKS),
             queues: Recent::new(LANDMARKS),
@@ -225,6 +229,7 @@ impl Memory {
                     (_, None, Some((_, rule))) => Arrival::Damaged(rule.clone()),
                     (_, None, None) => Arrival::Unknown,
                 };
+                self.entering[row.direction.index()] = row.at == event.at;
                 if let Some(f) = self.frames.map.get_mut(&row.id) {
                     f.arrival = arrival;
                 }
@@ -513,6 +518,11 @@ impl Memory {
         known
     }
 
+    /// Whether frames of this direction are seen when they enter the wire.
+    pub(super) fn seen_entering(&self, direction: Direction) -> bool {
+        self.entering[direction.index()]
+    }
+
     /// When a frame was seen leaving.
     pub(super) fn entered(&self, frame: FrameId) -> Option<Time> {
         self.frames.get(frame).map(|f| f.at)
@@ -524,6 +534,16 @@ impl Memory {
         match f.arrival {
             Arrival::At(at) => Some(at),
             Arrival::Unknown => Some(f.at),
+            Arrival::Damaged(_) | Arrival::Never(_) => None,
+        }
+    }
+
+    /// When a frame is known to have reached the far host: by the ledger, or where hosts are one.
+    pub(super) fn known_to_arrive(&self, frame: FrameId, loopback: bool) -> Option<Time> {
+        let f = self.frames.get(frame)?;
+        match f.arrival {
+            Arrival::At(at) => Some(at),
+            Arrival::Unknown => loopback.then_some(f.at),
             Arrival::Damaged(_) | Arrival::Never(_) => None,
         }
     }

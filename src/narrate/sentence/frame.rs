@@ -262,6 +262,15 @@ fn tcp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, tcp: &Tcp) -> String {
         tcp_note(draft, seen, tcp, note);
     }
     handed_over(draft, seen, tcp);
+    let loopback = draft.ends.is_some_and(|ends| ends.loopback);
+    let flows = draft.memory.flows();
+    if let Some(waited) = flows.delayed(draft.memory, draft.event.at, (seen, tcp), loopback) {
+        let text = format!(
+            "inferred: a delayed ACK: its kernel waited {} for data to send it with, or for another segment",
+            span(waited)
+        );
+        draft.note(NoteKind::Why, Evidence::Inferred, Some(Cite::rfc(9293, "3.8.6.3")), text);
+    }
     checksum(draft, "TCP", tcp.checksum_good, Cite::rfc(9293, "3.1"));
     body
 }

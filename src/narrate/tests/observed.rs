@@ -312,3 +312,56 @@ fn a_datagram_that_waited_for_arp_says_how_long_and_no_other() {
         assert!(!of(&t, id).contains("ARP"), "{id} {}", of(&t, id));
     }
 }
+
+/// What is said of the ACK that leaves `after_us` from when the last octets reached its host; `change` alters the run.
+fn acknowledged(after_us: u64, tcp: impl FnOnce(FrameId) -> Tcp, change: impl FnOnce(&mut Tale)) -> String {
+    let mut t = open();
+    t.tcp(30_000, ToServer, data(1, 100, &[]), None);
+    let last = t.tcp(31_000, ToServer, data(101, 100, &[]), None);
+    let ack = t.tcp(41_000 + after_us, ToClient, tcp(last), None);
+    change(&mut t);
+    of(&t, &format!("{ack} "))
+}
+
+#[test]
+fn an_ack_that_its_kernel_kept_back_is_told_with_its_wait_and_no_other() {
+    let ack = |last| segment(ToClient, ACK, 1, Some(201), 0, &[TcpNote::Acknowledges { last }]);
+    let told = acknowledged(40_200, ack, |_| {});
+    assert!(told.contains("inferred: a delayed ACK: its kernel waited 40.2 ms for data"), "{told}");
+    let no = |told: String| assert!(told.contains("acknowledges") && !told.contains("delayed"), "{told}");
+    // At once, longer than any ACK may wait, and with something of its own to tell: data, room, an end.
+    no(acknowledged(5_000, ack, |_| {}));
+    no(acknowledged(900_000, ack, |_| {}));
+    let with = |len, flags, also: Option<TcpNote>| {
+        move |last| {
+            let notes: Vec<_> = [TcpNote::Acknowledges { last }].into_iter().chain(also).collect();
+            segment(ToClient, flags, 1, Some(201), len, &notes)
+        }
+    };
+    no(acknowledged(40_200, with(5, DATA, None), |_| {}));
+    no(acknowledged(40_200, with(0, ACK, Some(TcpNote::ZeroWindow)), |_| {}));
+    no(acknowledged(40_200, with(0, FIN_ACK, Some(TcpNote::FirstFin)), |_| {}));
+    // Seen where it arrives, not where it left: the way there is in its time.
+    no(acknowledged(40_200, ack, |t| {
+        for event in &mut t.events {
+            if let What::Fate(row) = &mut event.what
+                && row.direction == ToClient
+            {
+                row.at = row.at - Duration::from_millis(10);
+            }
+        }
+    }));
+    // Nobody says when the octets arrived.
+    no(acknowledged(40_200, ack, |t| t.events.retain(|event| !matches!(event.what, What::Fate(_)))));
+}
+
+#[test]
+fn an_ack_right_behind_the_octets_that_were_missing_is_not_delayed() {
+    let mut t = open();
+    let lost = t.tcp(30_000, ToServer, data(1, 100, &[]), Some(Fate::Dropped { by: Rule::Random(0.5) }));
+    let last = t.tcp(30_100, ToServer, data(101, 100, &[]), None);
+    t.tcp(80_000, ToServer, data(1, 100, &again(lost)), None);
+    let notes = [TcpNote::Acknowledges { last }];
+    let ack = t.tcp(90_010, ToClient, segment(ToClient, ACK, 1, Some(201), 0, &notes), None);
+    assert!(!of(&t, &format!("{ack} ")).contains("delayed"), "{}", of(&t, &format!("{ack} ")));
+}
