@@ -81,7 +81,12 @@ pub fn note(event: &Event) -> Option<String> {
                 push_quoted(&mut line, "refused", why);
             }
         }
-        What::Frame(_) | What::Fate(_) | What::Tls(_) | What::WebSocket(_) | What::Queue(_) => return None,
+        What::Frame(_)
+        | What::Fate(_)
+        | What::Tls(_)
+        | What::Waiting(_)
+        | What::WebSocket(_)
+        | What::Queue(_) => return None,
     }
     (line.len() <= NOTE_MAX).then_some(line)
 }

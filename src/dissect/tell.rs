@@ -3,14 +3,16 @@
 use super::dissector::{Dissector, Frame};
 use super::streams::Calls;
 use crate::model::{
-    Class, Event, EventId, Evidence, Fate, Flow, Heading, LinkType, Moment, Outcome, Place, Protocol, Row,
-    Rule, Run, Sink, What, WireFrame,
+    Call, Class, Event, EventId, Evidence, Fate, Flow, Heading, LinkType, Moment, Outcome, Place, Protocol,
+    Row, Rule, Run, Side, Sink, Time, Waiting, What, WireFrame,
 };
 use std::collections::BTreeMap;
 use std::io;
 
 /// Events whose final number is remembered, for others to name as their cause.
 const CAUSES_MAX: usize = 65_536;
+/// Calls that have not returned of which is told at the end: a run has fewer, a file may have any number.
+const WAITING_MAX: usize = 64;
 
 /// Hands a run on to the sink `S`, with two events before every frame that enters the wire: what the frame is (from its
 /// octets) and what becomes of it (from the ledger, the first its cause); and behind them one for each step of an upgrade or of
@@ -27,12 +29,25 @@ pub struct Tell<S> {
     last: u64,
     /// By the number an event came in with, the number it went out with.
     numbers: BTreeMap<EventId, EventId>,
+    /// The calls that have not returned, by the number under which they were handed on.
+    waiting: BTreeMap<EventId, (Side, Waiting)>,
+    /// When the last thing happened at a host: a file's last frame may have come before.
+    latest: Time,
 }
 
 impl<S> Tell<S> {
     /// Tells `inner`.
     pub fn new(inner: S) -> Tell<S> {
-        Tell { inner, dissector: Dissector::new(), calls: Calls::new(), last: 0, numbers: BTreeMap::new() }
+        let (dissector, calls) = (Dissector::new(), Calls::new());
+        Tell {
+            inner,
+            dissector,
+            calls,
+            last: 0,
+            numbers: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            latest: Time::ZERO,
+        }
     }
 
     /// Whether frame events carry the frame's octets and headers; see [`Dissector::with_bytes`].
@@ -77,6 +92,51 @@ impl<S: Sink> Tell<S> {
         }
         let steps = self.dissector.steps();
         Ok(both(flow, self.steps(steps)?))
+    }
+
+    fn note_call(&mut self, event: &Event) {
+        self.latest = self.latest.max(event.at);
+        if let (What::Called { fd, call: Call::Close }, Place::Host(side)) = (&event.what, event.place) {
+            for (_, call) in
+                self.waiting.values_mut().filter(|(whose, call)| *whose == side && call.fd == *fd)
+            {
+                call.closed.get_or_insert(event.at);
+            }
+        }
+        match (&event.what, event.place) {
+            (What::Called { fd, call }, Place::Host(side)) if self.waiting.len() < WAITING_MAX => {
+                let waiting = Waiting { fd: *fd, call: call.clone(), since: event.at, closed: None };
+                self.waiting.insert(event.id, (side, waiting));
+            }
+            (What::Returned { .. }, _) => {
+                event.cause.and_then(|called| self.waiting.remove(&called));
+            }
+            _ => {}
+        }
+    }
+
+    /// The run is over: tells, a host at a time, which calls nothing has ended.
+    fn still_waiting(&mut self, at: Time) -> io::Result<()> {
+        let waiting = std::mem::take(&mut self.waiting);
+        for side in Side::BOTH {
+            let its = waiting.iter().filter(|(_, (whose, _))| *whose == side);
+            let (causes, calls): (Vec<_>, Vec<_>) = its.map(|(id, (_, call))| (*id, call.clone())).unzip();
+            let Some(cause) = causes.last() else { continue };
+            let event = Event {
+                id: self.number(),
+                cause: Some(*cause),
+                at,
+                place: Place::Host(side),
+                heading: Heading::Local,
+                protocol: Protocol::Sockets,
+                what: What::Waiting(calls),
+                bytes: None,
+                evidence: Evidence::Syscall,
+                cite: None,
+            };
+            self.inner.event(&event)?;
+        }
+        Ok(())
     }
 
     /// Hands steps on, each under the next number.
@@ -131,6 +191,7 @@ impl<S: Sink> Sink for Tell<S> {
             self.numbers.pop_first();
         }
         let event = Event { id, cause, ..event.clone() };
+        self.note_call(&event);
         let flow = self.inner.event(&event)?;
         let steps = self.calls.see(&event);
         Ok(both(flow, self.steps(steps)?))
@@ -178,7 +239,7 @@ impl<S: Sink> Sink for Tell<S> {
         self.dissector.finish(outcome.at);
         let steps = self.dissector.steps();
         // A listener that has heard enough is finished all the same.
-        let told = self.steps(steps).map(|_| ());
+        let told = self.steps(steps).and_then(|_| self.still_waiting(outcome.at.max(self.latest)));
         self.inner.finish(outcome).and(told)
     }
 }

@@ -5,7 +5,7 @@ use super::value::Value;
 use serde_json::Value as Json;
 
 /// Names of fields that only a system call gives, never a capture.
-const OF_CALLS: [&str; 16] = [
+const OF_CALLS: [&str; 17] = [
     "deed",
     "called",
     "returned",
@@ -22,11 +22,13 @@ const OF_CALLS: [&str; 16] = [
     "peer",
     "exit",
     "line",
+    "waiting",
 ];
 
 /// Whether a field is known of system calls alone.
 pub(crate) fn is_of_calls(name: &str) -> bool {
-    OF_CALLS.contains(&name) || name.starts_with("tcp_info.") || name.starts_with("connections.")
+    OF_CALLS.contains(&name)
+        || ["tcp_info.", "connections.", "waiting."].iter().any(|inside| name.starts_with(inside))
 }
 
 /// A field of a line: by its whole name, among a frame's header fields, or inside an object or each member of an

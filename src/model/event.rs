@@ -69,6 +69,19 @@ pub struct WireSet {
     pub refused: Option<String>,
 }
 
+/// A system call that never returned.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Waiting {
+    /// The descriptor it was called on.
+    pub fd: Option<i32>,
+    /// The call.
+    pub call: Call,
+    /// When it was entered.
+    pub since: Time,
+    /// When its program closed the descriptor all the same, where it did.
+    pub closed: Option<Time>,
+}
+
 /// What happened: closed, typed facts, never prose.
 #[derive(Clone, PartialEq, Debug)]
 pub enum What {
@@ -103,6 +116,8 @@ pub enum What {
     /// The connections that a host's kernel still holds, programs or no (`/proc/net/tcp`); listeners left
     /// out.
     Connections(Vec<TcpSocket>),
+    /// The calls of a host's programs that had not returned when the run ended, in the order in which they were entered.
+    Waiting(Vec<Waiting>),
     /// A TLS handshake is done, as the library that did it reports.
     Tls(Box<TlsHandshake>),
     /// A step of an HTTP/1.1 upgrade or of WebSocket, read from a TCP stream; its cause is the frame (or the call) with

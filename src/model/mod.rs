@@ -24,7 +24,7 @@ pub mod websocket;
 
 pub use chain::{CallName, Certainty, Chain, Claim, Exhibit, FrameName, Link, Notable, Trait};
 pub use cite::{Cite, Document};
-pub use event::{Event, EventId, Evidence, Heading, Located, What, WireChange, WireSet};
+pub use event::{Event, EventId, Evidence, Heading, Located, Waiting, What, WireChange, WireSet};
 pub use field::{Field, Header, Meaning, Value};
 pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule};
 pub use machine::{Hangup, Input, Machine, Outbox};

@@ -222,7 +222,7 @@ impl Blocks {
             What::WebSocket(seen) => seen.step.is_failure(),
             What::Queue(seen) => seen.dropped || seen.step.is_failure(),
             What::Tls(settled) => settled.checked_by == CheckedBy::Nobody,
-            What::Called { .. } | What::Frame(_) | What::Connections(_) => false,
+            What::Called { .. } | What::Frame(_) | What::Connections(_) | What::Waiting(_) => false,
         };
         // A call's own page in the manual has its name: the line says it already.
         let mut cite = told.cite.filter(|c| !own_page(event, *c));

@@ -204,7 +204,8 @@ impl Flows {
         }
         let peer = (seen.direction.to(), tcp.destination_port, tcp.source_port);
         let carried = self.senders.get(peer)?.carried.iter();
-        let came = carried.filter_map(|id| memory.known_to_arrive(*id, loopback)).filter(|at| *at <= now).max()?;
+        let came =
+            carried.filter_map(|id| memory.known_to_arrive(*id, loopback)).filter(|at| *at <= now).max()?;
         Some(now.since(came)).filter(|waited| DELAYED.contains(waited))
     }
 

@@ -229,6 +229,10 @@ fn event_object(event: &Event, told: &Sentence) -> Object {
                 .collect();
             put(&mut o, "connections", left);
         }
+        What::Waiting(calls) => {
+            put(&mut o, "what", "waiting");
+            put(&mut o, "waiting", calls.iter().map(call::waiting).collect::<Vec<_>>());
+        }
         What::WebSocket(seen) => {
             put(&mut o, "what", "websocket");
             websocket::fields(&mut o, seen);

@@ -144,6 +144,8 @@ pub(super) struct Socket {
     /// A stream socket has had a connection; an error has ended it.
     pub(super) connected: bool,
     pub(super) broken: bool,
+    /// Something came to it: octets, a datagram, a connection, an end.
+    pub(super) heard: bool,
     nodelay: bool,
 }
 
@@ -250,7 +252,12 @@ impl Memory {
                     self.queues.insert((by.stream, seen.sender), by.last);
                 }
             }
-            What::Called { .. } | What::Wire(_) | What::WireSet(_) | What::Connections(_) | What::Tls(_) => {}
+            What::Called { .. }
+            | What::Wire(_)
+            | What::WireSet(_)
+            | What::Connections(_)
+            | What::Waiting(_)
+            | What::Tls(_) => {}
         }
     }
 
@@ -321,9 +328,9 @@ impl Memory {
                 let accepted =
                     Socket { kind, local: s.local, peer: Some(*peer), connected: true, ..Socket::default() };
                 self.sockets.insert((side, *fd), accepted);
-                return;
+                s.heard = true;
             }
-            (Call::Close, Ok(_)) => s = Socket::default(),
+            (Call::Close, Ok(_)) => s = Socket { heard: s.heard, ..Socket::default() },
             (Call::Connect(to), Ok(Returned::Local(local))) => {
                 s.peer = Some(*to);
                 s.local = Some(*local);
@@ -339,7 +346,7 @@ impl Memory {
                 }
                 return;
             }
-            (Call::Recv { .. } | Call::RecvFrom { .. }, Ok(_)) => s.asked = None,
+            (Call::Recv { .. } | Call::RecvFrom { .. }, Ok(_)) => (s.asked, s.heard) = (None, true),
             (_, Err(Errno { name: "ECONNRESET" | "EPIPE" | "ETIMEDOUT" | "ECONNABORTED", .. })) => {
                 s.broken = true;
             }

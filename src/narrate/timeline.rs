@@ -181,7 +181,7 @@ impl<W: Write> Sink for Timeline<W> {
     }
 
     fn event(&mut self, event: &Event) -> io::Result<Flow> {
-        if self.closed {
+        if self.closed || self.stopped {
             return Ok(Flow::Stop);
         }
         if !self.headed {

@@ -88,3 +88,26 @@ fn a_script_that_touched_no_frame_is_named_with_what_to_write_instead() {
     let both = run("wire run --client true --drop any:udp#1");
     assert!(both.err.contains("--drop 'any:udp#1' touched no frame: no udp frame"), "{}", both.err);
 }
+
+/// That nothing comes is said, not left to be concluded from an absence; a capture of the run says it too.
+#[test]
+fn a_call_that_never_came_back_is_told_at_the_end() {
+    let path = std::env::temp_dir().join(format!("layerlab-waiting-{}.pcapng", std::process::id()));
+    let line = format!("udp echo --size 1473 --wait 100ms --drop fragment#2 --capture {}", path.display());
+    let ran = run(&line);
+    let dissected = run(&format!("dissect {} --json", path.display()));
+    std::fs::remove_file(&path).unwrap();
+    let line =
+        |out: &str| out.lines().find(|line| line.contains("never came back")).unwrap_or(out).to_owned();
+    let (live, file) = (line(ran.out(1)), line(dissected.out(0)));
+    assert!(live.contains("server") && live.contains("recvfrom("), "{live}");
+    let words: Vec<&str> = ran.out.split_whitespace().collect();
+    assert!(words.join(" ").contains("and nothing ever came"), "{}", ran.out);
+    assert!(file.contains("and nothing ever came") && file.contains("\"what\":\"waiting\""), "{file}");
+    // One came: the wait for the next is told without that.
+    let whole = Lab::run("udp echo hello", 0);
+    let [waiting] = whole.all("waiting", |_| true)[..] else { panic!("{:?}", whole.events) };
+    let sentence = waiting["sentence"].as_str().unwrap();
+    assert!(waiting["place"] == "server" && !sentence.contains("nothing"), "{sentence}");
+    assert!(Lab::run("tcp echo hello", 0).all("waiting", |_| true).is_empty());
+}

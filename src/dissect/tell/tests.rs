@@ -185,3 +185,45 @@ fn the_numbers_that_are_remembered_are_bounded() {
     }
     assert_eq!(tell.numbers.len(), CAUSES_MAX);
 }
+
+/// What a host's programs still wait for at the end is told once a host, behind everything else.
+#[test]
+fn calls_that_never_returned_are_told_at_the_end() {
+    let call = |id, side, fd, call: Call| {
+        let what = What::Called { fd: Some(fd), call };
+        Event { place: Place::Host(side), at: Time::from_nanos(id), what, ..socket(id, None) }
+    };
+    let mut tell = Tell::new(Ear::default());
+    for event in [
+        call(1, Side::Server, 4, Call::RecvFrom { size: 9 }),
+        call(2, Side::Client, 4, Call::Accept),
+        call(3, Side::Server, 5, Call::Recv { size: 9 }),
+        call(4, Side::Server, 4, Call::Close),
+        socket(5, Some(2)),
+        socket(6, Some(4)),
+    ] {
+        tell.event(&event).unwrap();
+    }
+    tell.finish(&Outcome { at: Time::from_nanos(99), ..Outcome::default() }).unwrap();
+    let ear = tell.into_inner();
+    let [.., last] = &ear.events[..] else { panic!() };
+    assert_eq!(
+        (ear.events.len(), last.id, last.cause, last.at.as_nanos()),
+        (7, EventId(7), Some(EventId(3)), 99)
+    );
+    let What::Waiting(calls) = &last.what else { panic!("{last:?}") };
+    let calls: Vec<_> =
+        calls.iter().map(|w| (w.fd, w.since.as_nanos(), w.closed.map(Time::as_nanos))).collect();
+    assert_eq!(
+        (last.place, calls),
+        (Place::Host(Side::Server), vec![(Some(4), 1, Some(4)), (Some(5), 3, None)])
+    );
+    // A file may have any number of them.
+    let mut tell = Tell::new(Ear::default());
+    for id in 1..1_000 {
+        tell.event(&call(id, Side::Client, 3, Call::Accept)).unwrap();
+    }
+    tell.finish(&Outcome::default()).unwrap();
+    let What::Waiting(calls) = &tell.into_inner().events.pop().unwrap().what else { panic!() };
+    assert_eq!(calls.len(), WAITING_MAX);
+}

@@ -1,7 +1,7 @@
 //! The keys of a system call.
 
 use super::{Any, Object, json, nanos, put, put_some};
-use crate::model::{Call, Errno, How, Returned, SocketKind, TcpInfo};
+use crate::model::{Call, Errno, How, Returned, SocketKind, TcpInfo, Time, Waiting};
 
 pub(super) fn fields(o: &mut Object, fd: Option<i32>, call: &Call) {
     put(o, "call", call.name());
@@ -42,6 +42,15 @@ pub(super) fn fields(o: &mut Object, fd: Option<i32>, call: &Call) {
         ),
         Call::Accept | Call::Close => {}
     }
+}
+
+pub(super) fn waiting(call: &Waiting) -> Any {
+    let mut o = Object::new();
+    put(&mut o, "call", call.call.name());
+    put_some(&mut o, "fd", call.fd);
+    put(&mut o, "since_ns", call.since.as_nanos());
+    put_some(&mut o, "closed_ns", call.closed.map(Time::as_nanos));
+    Any::Object(o)
 }
 
 pub(super) fn result(o: &mut Object, result: &Result<Returned, Errno>) {

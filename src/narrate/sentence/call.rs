@@ -9,7 +9,7 @@ use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
 use crate::model::{
     Call, Cite, Direction, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption,
-    TcpInfo, TcpState, Time, What,
+    TcpInfo, TcpState, Time, Waiting, What,
 };
 use std::time::Duration;
 
@@ -78,6 +78,20 @@ pub(super) const fn page(call: &Call) -> Cite {
 pub(super) fn called(draft: &mut Draft<'_>, fd: Option<i32>, call: &Call) -> String {
     let bytes = draft.event.bytes.as_ref().map(|l| &l.bytes[..]);
     format!("{} {} not back yet", invocation(fd, call, bytes, draft.glyphs), draft.glyphs.ellipsis)
+}
+
+/// The calls that nothing ended: how long each has waited, and whether anything ever came to its socket.
+pub(super) fn waiting(draft: &Draft<'_>, calls: &[Waiting]) -> String {
+    let told = calls.iter().map(|Waiting { fd, call, since, closed }| {
+        let waits = matches!(call, Call::Accept | Call::Recv { .. } | Call::RecvFrom { .. });
+        let heard = draft.side().is_none_or(|side| draft.memory.socket(side, *fd).heard);
+        let never = if waits && !heard { ", and nothing ever came" } else { "" };
+        let until = if closed.is_some() { "until close()" } else { "to the end" };
+        let waited = span(closed.unwrap_or(draft.event.at).since(*since));
+        let call = invocation(*fd, call, None, draft.glyphs);
+        format!("{call} never came back: it waited {waited}, {until}{never}")
+    });
+    told.collect::<Vec<_>>().join("; ")
 }
 
 pub(super) fn returned(

@@ -151,6 +151,7 @@ impl Narrator {
             What::Connections(left) => draft.connections(left),
             What::WebSocket(seen) => websocket::step(&mut draft, seen),
             What::Queue(seen) => queue::step(&mut draft, seen),
+            What::Waiting(calls) => call::waiting(&draft, calls),
             What::Tls(settled) => tls::settled(&mut draft, settled),
         };
         // What is not shown must not use up what is said only once.

@@ -61,9 +61,11 @@ impl Tale {
     ) -> EventId {
         let id = EventId(self.events.len() as u64 + 1);
         let evidence = match &what {
-            What::Called { .. } | What::Returned { .. } | What::Connections(_) | What::Tls(_) => {
-                Evidence::Syscall
-            }
+            What::Called { .. }
+            | What::Returned { .. }
+            | What::Connections(_)
+            | What::Waiting(_)
+            | What::Tls(_) => Evidence::Syscall,
             What::Frame(_) | What::WebSocket(_) | What::Queue(_) => Evidence::Frame,
             What::Fate(_) | What::Wire(_) | What::WireSet(_) => Evidence::Ledger,
         };

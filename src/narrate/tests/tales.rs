@@ -312,6 +312,12 @@ pub(super) fn everything() -> Vec<Event> {
     t.push(50_000, None, place, Protocol::Tcp, What::Connections(vec![client]));
     let place = Place::Host(Side::Server);
     t.push(50_000, None, place, Protocol::Tcp, What::Connections(Vec::new()));
+    let waits = |fd, call, closed: Option<u64>| {
+        let (since, closed) = (Time::from_micros(2_000), closed.map(Time::from_micros));
+        Waiting { fd: Some(fd), call, since, closed }
+    };
+    let calls = vec![waits(77, Call::Accept, Some(42_000)), waits(78, Call::Connect(server_addr()), None)];
+    t.push(50_000, None, place, Protocol::Sockets, What::Waiting(calls));
     let by_file = CheckedBy::File("ca.pem".into());
     for (server, version, certificates, checked_by) in [
         ("example.org", "TLSv1.3", 3, CheckedBy::System),
