@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Octets of kept lines that are read at most.
 const LINES_MAX: u64 = 64 << 20;
 /// Octets of a capture, unpacked; the longest of the course has some two million.
-const CAPTURE_MAX: u64 = 16 << 20;
+const CAPTURE_MAX: u64 = 8 << 20;
 
 /// Where a run is kept, and what is written on it.
 #[derive(Debug, Clone)]

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 /// Longer than any lab's command takes, on a busy machine.
 pub const LONGEST: Duration = Duration::from_secs(90);
 
-/// Octets of output that are kept; a lab's run is some hundred lines.
-const OUTPUT_MAX: u64 = 64 << 20;
+/// Octets of output that are read; the longest run of the course has some seven million.
+const OUTPUT_MAX: usize = 32 << 20;
 
 /// A command that did not run to its end.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +33,12 @@ pub enum RunError {
     /// It took too long, and was ended.
     #[error("layerlab {words} was ended after {} seconds: run it by itself to see where it waits", LONGEST.as_secs())]
     TooLong {
+        /// The words typed.
+        words: String,
+    },
+    /// It says more than is read: what was left out could have shown anything.
+    #[error("layerlab {words} says more than {} MiB, and no run of a lab does", OUTPUT_MAX >> 20)]
+    TooMuch {
         /// The words typed.
         words: String,
     },
@@ -217,15 +223,16 @@ impl Runner {
         if let Some(tell) = self.meanwhile {
             tell(Meanwhile::Ended);
         }
-        let text = |pipe: Option<thread::JoinHandle<Vec<u8>>>| {
-            let octets = pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default();
-            String::from_utf8_lossy(&octets).into_owned()
+        let octets = |pipe: Option<thread::JoinHandle<Vec<u8>>>| {
+            pipe.and_then(|pipe| pipe.join().ok()).unwrap_or_default()
         };
-        let (out, err) = (text(out), text(err));
-        match status.map_err(start)? {
-            Some(code) => Ok((out, err, code)),
-            None => Err(RunError::TooLong { words: joined() }),
+        let (out, err) = (octets(out), octets(err));
+        let code = status.map_err(start)?.ok_or_else(|| RunError::TooLong { words: joined() })?;
+        if out.len() > OUTPUT_MAX {
+            return Err(RunError::TooMuch { words: joined() });
         }
+        let text = |octets: Vec<u8>| String::from_utf8_lossy(&octets).into_owned();
+        Ok((text(out), text(err), code))
     }
 }
 
@@ -258,11 +265,11 @@ fn wait(child: &mut Child, tell: impl Fn(Duration)) -> io::Result<Option<Option<
 /// What a command said last.
 type Newest = Arc<Mutex<String>>;
 
-/// Reads a pipe to its end, and keeps so much of it.
+/// Reads a pipe to its end, and keeps so much of it that too much shows.
 fn collect(pipe: impl Read + Send + 'static, newest: Option<Newest>) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut octets = Vec::new();
-        let mut pipe = BufReader::new(pipe).take(OUTPUT_MAX);
+        let mut pipe = BufReader::new(pipe).take(OUTPUT_MAX as u64 + 1);
         // A pipe that breaks ends the output: what the exit status says counts.
         let mut line = 0;
         while let Ok(1..) = pipe.read_until(b'\n', &mut octets) {

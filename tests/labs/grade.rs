@@ -1,8 +1,10 @@
 //! `layerlab lab grade`: whose runs they are, captures that are cut, files that are none, labs of one's own.
 
 use super::typed;
+use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// A folder of its own for a test, taken away at its end.
@@ -95,26 +97,27 @@ fn a_capture_that_is_cut_shows_nothing_and_accuses_nobody() {
     assert!(code == 1 && unread.contains("is a directory"), "{grades:?}");
 }
 
-/// A few octets that unpack to very many cost no time.
+/// A few octets that unpack to very many, or frames that there is very much to say of, cost neither time nor memory.
 #[test]
 fn a_capture_that_unpacks_to_too_much_is_refused() {
-    use flate2::{Compression, write::GzEncoder};
-    use std::io::Write;
     let folder = Folder::new("packed");
     let file = folder.answered("2", "ada", "ada.json");
     let one = folder.path("ada-1.pcapng");
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    packed.write_all(&fs::read(&one).unwrap()).unwrap();
-    // Blocks of local use with nothing in them that anybody knows.
-    let block: Vec<u8> = [0x8000_0001_u32, 12, 12].iter().flat_map(|n| n.to_le_bytes()).collect();
-    let blocks = block.repeat(1 << 16);
-    for _ in 0..30 {
-        packed.write_all(&blocks).unwrap();
+    let capture = fs::read(&one).unwrap();
+    let block = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
+    // A block of local use with nothing in it that anybody knows, and a packet without an octet.
+    for (block, times, why) in [
+        (block(&[0x8000_0001, 12, 12]), 800_000, "more than 8 MiB"),
+        (block(&[6, 32, 0, 0, 0, 0, 0, 32]), 64_000, "says more than 32 MiB"),
+    ] {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed.write_all(&capture).unwrap();
+        packed.write_all(&block.repeat(times)).unwrap();
+        fs::write(&one, packed.finish().unwrap()).unwrap();
+        let (code, grades) = graded(&[&file]);
+        let unread = grades[0]["unread"][0].as_str().unwrap_or_default();
+        assert!(code == 1 && unread.contains(why) && unread.contains("ada-1.pcapng"), "{grades:?}");
     }
-    fs::write(&one, packed.finish().unwrap()).unwrap();
-    let (code, grades) = graded(&[&file]);
-    let unread = grades[0]["unread"][0].as_str().unwrap_or_default();
-    assert!(code == 1 && unread.contains("more than 16 MiB"), "{grades:?}");
 }
 
 /// Each file that was given has its row, line or test, whatever became of it.

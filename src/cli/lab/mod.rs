@@ -103,7 +103,9 @@ fn cannot(error: RunError) -> anyhow::Error {
         ))
         .into(),
         // The lab's file is wrong, or the capture that was given, not the network.
-        error @ (RunError::Usage { .. } | RunError::Capture { .. }) => Usage(error.to_string()).into(),
+        error @ (RunError::Usage { .. } | RunError::Capture { .. } | RunError::TooMuch { .. }) => {
+            Usage(error.to_string()).into()
+        }
         error => error.into(),
     }
 }
