@@ -97,6 +97,19 @@ fn a_capture_that_is_cut_shows_nothing_and_accuses_nobody() {
     assert!(code == 1 && unread.contains("is a directory"), "{grades:?}");
 }
 
+/// What a command printed and was kept is as whole as its last line.
+#[test]
+fn lines_that_are_cut_are_refused_too() {
+    let folder = Folder::new("lines");
+    let kept = folder.path("23-1.jsonl");
+    fs::write(&kept, "{\"kind\": \"run\"}\n{\"kind\": \"pu").unwrap();
+    for nth in 2..=4 {
+        fs::write(folder.path(&format!("23-{nth}.pcapng")), "").unwrap();
+    }
+    let (code, _, err) = typed(&["lab", "check", "23", "--capture", folder.0.to_str().unwrap()], "");
+    assert!(code == 2 && err.contains(&kept) && err.contains("ends in the middle of a line"), "{err}");
+}
+
 /// A few octets that unpack to very many, or frames that there is very much to say of, cost neither time nor memory.
 #[test]
 fn a_capture_that_unpacks_to_too_much_is_refused() {
