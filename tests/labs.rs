@@ -413,7 +413,7 @@ fn a_question_without_one_answer_fails_the_lab() {
     }
     // Which facts no change breaks is told, and costs nothing.
     let (code, out) = of("answer: 5", &["--changes"]);
-    assert!(code == 0 && out.ends_with("2 of 2 facts hold.\n  No change breaks: all\n"), "{out}");
+    assert!(code == 0 && out.ends_with("2 of 2 facts hold.\nNo change breaks: all\n"), "{out}");
     assert!(!of("answer: 5", &[]).1.contains("No change"));
     fs::remove_dir_all(&folder).unwrap();
 }

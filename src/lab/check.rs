@@ -6,6 +6,7 @@ use super::facts::{self, Lets, Names, names};
 use super::filter::present;
 use super::parse::Statement;
 use super::record::Record;
+use flaw::Flaw;
 use std::collections::BTreeSet;
 
 /// A fact that was checked.
@@ -86,6 +87,9 @@ pub fn check(
         let mut seen = facts::seen(&statement.expression, record, lets);
         if verdict == Verdict::Fails {
             let unit = || flaw::unit(&statement.expression, statements);
+            if let Some(Flaw::NoTruth(value)) = &flaw {
+                seen.retain(|shown| shown != value);
+            }
             seen.extend(flaw.or_else(unit).map(|flaw| flaw.to_string()));
         }
         all.push(Checked {

@@ -195,7 +195,7 @@ pub fn never_broken(ids: &[&str]) -> String {
     if ids.is_empty() {
         String::new()
     } else {
-        hanging("", &format!("No change breaks: {}", ids.join(", ")), 2, WIDTH)
+        hanging("", &format!("No change breaks: {}", ids.join(", ")), 0, WIDTH)
     }
 }
 

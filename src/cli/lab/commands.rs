@@ -2,18 +2,17 @@
 //! its place. Nothing is run.
 
 use crate::cli::args::Cli;
-use crate::lab::parse::{Change, Run, Vary, What};
+use crate::lab::parse::{Change, Needs, Run, Vary, What};
 use crate::lab::{Lab, LabError, Problem};
-use clap::{CommandFactory, Error};
+use clap::{Error, Parser};
 
 /// What the program would say of a command, told with the lab's file and line.
 pub(super) fn check(lab: &Lab) -> Result<(), LabError> {
     let vary: Vec<&Vary> = lab.runs().flat_map(|run| &run.vary).collect();
-    let mut program = Cli::command();
     for part in &lab.parts {
         let (What::Run(run) | What::Change(Change { run, .. })) = &part.what else { continue };
         for words in all(run, &vary) {
-            if let Some(said) = wrong(&mut program, &words, run.text) {
+            if let Some(said) = wrong(&words, run, lab.needs) {
                 let command = format!("layerlab {}", words.join(" "));
                 let problem = Problem::Words { command, said };
                 return Err(LabError { file: lab.file.clone(), line: run.line, problem });
@@ -35,15 +34,20 @@ fn all(run: &Run, vary: &[&Vary]) -> Vec<Vec<String>> {
     all
 }
 
-/// Why the program does not take these words; a lab's run adds `--json` to them.
-fn wrong(program: &mut clap::Command, words: &[String], text: bool) -> Option<String> {
+/// Why the program does not take these words, with those that a lab's run adds to them.
+fn wrong(words: &[String], run: &Run, needs: Needs) -> Option<String> {
     let mut typed = [&["layerlab".to_owned()], words].concat();
-    typed.extend((!text).then(|| "--json".to_owned()));
-    let error = program.try_get_matches_from_mut(typed).err()?;
+    typed.extend((!run.text).then(|| "--json".to_owned()));
+    typed.extend((needs == Needs::PrivateNetwork && !run.is_local()).then(|| "--net=private".to_owned()));
+    let error = Cli::try_parse_from(typed).err()?;
     // What was asked for with --help is no error.
     let said = error.use_stderr().then(|| said(&error))?;
-    let added = said.contains("'--json'").then_some(" (a lab's run adds --json, ```run text does not)");
-    Some(said + added.unwrap_or_default())
+    let added = ["--json", "--net"].into_iter().find(|word| said.contains(&format!("'{word}")));
+    let added = added.filter(|added| !words.iter().any(|word| word.starts_with(added)));
+    Some(match added {
+        Some(word) => format!("{said} (a lab's run adds {word}, ```run text does not)"),
+        None => said,
+    })
 }
 
 /// What stands before the usage, in one line.
@@ -83,6 +87,9 @@ mod tests {
         let run = "```run\nlayerlab tcp echo --count 5\nvary times: 5 | 6\n```\n";
         let change = format!("{run}```change\nlayerlab tcp echo --count 5 --sizee 3\n```");
         assert!(of(&change).1.starts_with("mine.md:14: `layerlab tcp echo --count 5 --sizee 3`: "));
+        assert!(
+            of("```run\nlayerlab tcp echo --at 2s lose=3\n```").1.contains("--at 2s: 'lose' is no option")
+        );
         let (line, said) = of("```run\nlayerlab tcp echo --quiet\n```");
         assert_eq!(line, 10);
         assert!(said.ends_with("'--json' (a lab's run adds --json, ```run text does not)"), "{said}");

@@ -5,7 +5,7 @@ use crate::cli::exit::Usage;
 use crate::lab::keep::{Keep, ending, is_lines, lines, name};
 use crate::lab::parse::Run;
 use crate::lab::recorded;
-use crate::lab::run::Runner;
+use crate::lab::run::{RunError, Runner};
 use crate::lab::session::Session;
 use crate::lab::{Lab, Record};
 use anyhow::Context;
@@ -170,7 +170,11 @@ impl Source {
             Source::Recorded => return recording(session.lab.number, run, nth, runner),
             Source::Nothing => Ok(Record::absent()),
         };
-        record.map_err(cannot)
+        record.map_err(|error| match error {
+            // What only the command itself can tell is told with its line too.
+            RunError::Usage { .. } => Usage(format!("{}:{}: {error}", session.lab.file, run.line)).into(),
+            error => cannot(error),
+        })
     }
 }
 

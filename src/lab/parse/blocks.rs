@@ -26,10 +26,14 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
             };
             What::Run(run(piece, text)?.0)
         }
-        "check" => What::Check(check(piece)?),
-        "change" => {
+        "check" if rest.is_empty() => What::Check(check(piece)?),
+        "change" if ["", "text"].contains(&rest) => {
             let (run, breaks) = run(piece, rest == "text")?;
             What::Change(Change { run, breaks })
+        }
+        "check" | "change" => {
+            let expected = "```check, ```change, or ```change text for a command that has no --json";
+            return Err((piece.line, Problem::Line { found: format!("{word} {rest}"), expected }));
         }
         // A slip of one letter would make a block for people of it, and nothing would be checked.
         _ => match KINDS.iter().find(|kind| strsim::osa_distance(kind, &word.to_lowercase()) <= 1) {

@@ -62,15 +62,17 @@ impl<'t> Fence<'t> {
     fn closes(&self, open: &Fence<'_>) -> bool {
         self.info.is_empty() && self.marks.starts_with(open.marks)
     }
+}
 
-    /// What is for the program begins with three backticks at the left margin: everything else would be for people, and
-    /// nothing in it checked.
-    fn refused(&self) -> Option<Problem> {
-        let word = self.info.split(' ').next().unwrap_or_default();
-        let kind = KINDS.iter().find(|kind| **kind == word)?;
-        let plain = self.blanks.is_empty() && self.marks == "```";
-        (!plain).then(|| Problem::Fence { found: format!("{}{}", self.blanks, self.marks), kind })
-    }
+/// What is for the program begins with three backticks at the left margin. Any other fence, and one in a list or in a
+/// quotation, would begin a block for people, and nothing in it would be checked.
+fn refused(line: &str) -> Option<Problem> {
+    let marks = line.trim_start_matches(|c: char| c.is_ascii_digit() || " \t>*+-.)".contains(c));
+    let fence = Fence::of(marks)?;
+    let word = fence.info.split(' ').next().unwrap_or_default();
+    let kind = KINDS.iter().find(|kind| **kind == word)?;
+    let before = format!("{}{}", &line[..line.len() - marks.len()], fence.marks);
+    (before != "```").then_some(Problem::Fence { found: before, kind })
 }
 
 /// Prose and fenced blocks, in order.
@@ -89,11 +91,11 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Wrong> {
             }
             continue;
         }
+        if let Some(problem) = refused(line) {
+            return Err((number, problem));
+        }
         let hidden = comment.is_some();
         if let Some(fence) = fence {
-            if let Some(problem) = fence.refused() {
-                return Err((number, problem));
-            }
             open = Some(Piece { line: number, hidden, fence: Some(fence), lines: Vec::new() });
             continue;
         }
