@@ -3,6 +3,7 @@
 use super::typed;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -170,9 +171,20 @@ fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
     let read = roxmltree::Document::parse(&xml).unwrap();
     let count = |name| read.descendants().filter(|node| node.has_tag_name(name)).count();
     assert_eq!((code, count("testsuite"), count("failure")), (2, 5, 3), "{xml}");
-    for alone in [&none, &folder_in] {
+    for alone in [&*none, &*folder_in, "/dev/zero"] {
         assert_eq!(typed(&["lab", "grade", alone], "").0, 2);
     }
+    // docs/labs.md has the columns in their order, and every key.
+    let paper = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/labs.md")).unwrap();
+    let rows = paper.split("## The grades").nth(1).unwrap().lines().filter(|line| line.starts_with("| `"));
+    let (mut keys, mut columns) = (BTreeSet::new(), Vec::new());
+    for row in rows {
+        let names = row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2);
+        keys.extend(names.clone());
+        columns.extend(names.filter(|_| !row.contains("(JSON alone)")));
+    }
+    assert_eq!(table.lines().next().unwrap().split(',').collect::<Vec<_>>(), columns);
+    assert_eq!(grades[1].as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), keys);
     // A capture that was graded with its answers is not graded once more, however it is spelt.
     let capture = folder.path("folder/../ada-1.pcapng");
     let (code, grades) = graded(&[&file, &capture]);

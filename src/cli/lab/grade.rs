@@ -131,6 +131,10 @@ fn is_capture(file: &Path) -> anyhow::Result<bool> {
     if file.is_dir() {
         bail!("{name} is a directory: give the files in it, {name}/*.json");
     }
+    // A pipe that came with what students handed in would be waited for.
+    if file.exists() && !file.is_file() {
+        bail!("{name} is no file");
+    }
     let mut begin = Vec::new();
     File::open(file)
         .and_then(|file| file.take(4).read_to_end(&mut begin))
