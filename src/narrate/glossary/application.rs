@@ -21,7 +21,7 @@ pub(super) const WEB: &[Entry] = &[
     ),
     entry(
         "long polling",
-        &["http long-polling", "polling", "comet"],
+        &["http long-polling", "polling", "comet", "long poll"],
         Of(Protocol::Http),
         "The server holds a request open until it has something to say; then the client asks again.",
         "Push is impossible with HTTP.",
@@ -55,6 +55,24 @@ pub(super) const WEB: &[Entry] = &[
         "It authenticates the server.",
         "Anybody can compute it. It only rules out servers that do not speak WebSocket.",
         Cite::rfc(6455, "1.3"),
+    ),
+    entry(
+        "SHA-1",
+        &["secure hash algorithm"],
+        Of(Protocol::WebSocket),
+        "Makes 20 octets of any number of octets; in WebSocket's handshake it shows that the server read the key.",
+        "It makes the connection secure.",
+        "Here it protects nothing: key and text are known to everybody. SHA-1 is broken for signatures; that is no matter here.",
+        Cite::rfc(3174, "1"),
+    ),
+    entry(
+        "base64",
+        &[],
+        Of(Protocol::Data),
+        "Writes three octets as four printable characters.",
+        "It encrypts.",
+        "Everybody can read it back. It only brings octets through where text is expected, and makes them a third longer.",
+        Cite::rfc(4648, "4"),
     ),
     entry(
         "Sec-WebSocket-Key",
@@ -131,7 +149,7 @@ pub(super) const WEB: &[Entry] = &[
     ),
     entry(
         "masking",
-        &["websocket mask", "masking key"],
+        &["websocket mask", "masking key", "mask"],
         At("~6", "Application"),
         "A client XORs its payload with four random octets that it sends along.",
         "It encrypts.",

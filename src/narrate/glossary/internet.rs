@@ -139,6 +139,16 @@ pub(super) const IP: &[Entry] = &[
         Cite::rfc(791, "3.2"),
     ),
     entry(
+        "reassembly",
+        &["defragmentation"],
+        Of(Protocol::Ipv4),
+        "The receiver puts the fragments of a packet together again, by their identification, and hands it on when none is \
+         missing.",
+        "Routers put fragments together again.",
+        "The receiving host does. It waits for the missing one for a while (Linux: 30 s), then throws all away.",
+        Cite::rfc(1122, "3.3.2"),
+    ),
+    entry(
         "DF",
         &["don't fragment", "dont fragment flag"],
         Of(Protocol::Ipv4),
@@ -209,6 +219,16 @@ pub(super) const IP: &[Entry] = &[
         "The answer was too slow.",
         "Code 0 is a count of routers, no time. Traceroute is made of it: TTL 1, 2, 3 and who complains.",
         Cite::rfc(792, ""),
+    ),
+    entry(
+        "traceroute",
+        &["tracert"],
+        Of(Protocol::Icmp),
+        "Packets with TTL 1, 2, 3 ...: the router at which one ends says so with ICMP, and thereby who it is.",
+        "It asks the routers for the way.",
+        "No router knows the way. Each only throws a packet away and reports it; the target's own answer (port unreachable) \
+         is the end.",
+        Cite::man("traceroute(8)"),
     ),
     entry(
         "ping",
@@ -342,7 +362,7 @@ pub(super) const WIRE: &[Entry] = &[
     ),
     entry(
         "queue limit",
-        &["drop-tail", "queue full", "limit"],
+        &["drop-tail", "queue full", "limit", "tail drop"],
         Of(Protocol::Wire),
         "How many frames may wait for a slow link; the next one is dropped.",
         "A longer queue is better.",

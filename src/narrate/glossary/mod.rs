@@ -7,6 +7,7 @@ mod internet;
 mod misconceptions;
 mod queues;
 mod tcp;
+mod traffic;
 mod words;
 
 pub use misconceptions::{MISCONCEPTIONS, Misconception};
@@ -84,7 +85,7 @@ const fn entry(
 const SUBJECTS: [(&str, &[&[Entry]]); 5] = [
     ("Words and models", &[words::UNITS, words::MODELS]),
     ("Below transport, UDP and the wire", &[internet::LINK, internet::IP, internet::WIRE]),
-    ("TCP", &[tcp::BASICS, tcp::RECOVERY, tcp::STATES]),
+    ("TCP", &[tcp::BASICS, traffic::TRAFFIC, tcp::RECOVERY, tcp::STATES]),
     ("The socket interface and its errors", &[interface::CALLS, interface::ERRORS]),
     ("Applications", &[application::WEB, queues::QUEUES]),
 ];

@@ -148,7 +148,7 @@ pub(super) const QUEUES: &[Entry] = &[
     ),
     entry(
         "work queue",
-        &["task queue", "competing consumers"],
+        &["task queue", "competing consumers", "round robin"],
         Of(Protocol::Queue),
         "A queue that gives each message to one consumer, and forgets it when that one has acknowledged it.",
         "Every consumer gets every message.",

@@ -141,7 +141,7 @@ pub(super) const BASICS: &[Entry] = &[
     ),
     entry(
         "acknowledgment number",
-        &["ack number", "tcp.ack"],
+        &["ack number", "tcp.ack", "cumulative ACK", "cumulative acknowledgment"],
         TCP,
         "The next octet that the receiver waits for: everything before it has arrived.",
         "It names the last octet received, or the segment.",

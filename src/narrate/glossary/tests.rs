@@ -102,6 +102,41 @@ fn the_curriculums_vocabulary_is_there() {
     }
 }
 
+/// In titles, questions and explanations of the labs, and in the tour.
+#[test]
+fn the_labs_and_the_tours_words_are_there() {
+    for word in [
+        "burst",
+        "bursts",
+        "flight",
+        "flow control",
+        "congestion control",
+        "slow start",
+        "stream",
+        "descriptor",
+        "listener",
+        "backlog",
+        "reassembly",
+        "traceroute",
+        "black hole",
+        "desync",
+        "long poll",
+        "mask",
+        "opcode",
+        "SHA-1",
+        "base64",
+        "upgrade",
+        "fan-out",
+        "round robin",
+        "prefetch",
+        "half-close",
+        "window update",
+        "duplicate ACK",
+    ] {
+        found(word);
+    }
+}
+
 #[test]
 fn what_the_program_prints_can_be_asked_for() {
     for name in TcpFlags(0xff).names() {
