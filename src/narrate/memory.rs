@@ -1,6 +1,8 @@
 //! What a narrator remembers, so that it claims only what was observed. All of it is bounded: what is
 //! forgotten is told as inferred, never as seen.
 
+mod again;
+
 use super::flows::Flows;
 use super::waits::Waits;
 use crate::model::Call;
@@ -8,20 +10,16 @@ use crate::model::queue::{Carrier, Queue};
 use crate::model::websocket::{Step, WebSocket};
 use crate::model::{
     Carried, Direction, Errno, Event, Fate, FrameId, IcmpKind, Packet, Returned, Rule, Seen, Side,
-    SocketKind, Tcp, TcpFlags, TcpNote, Time, What,
+    SocketKind, TcpFlags, TcpNote, Time, What,
 };
 use std::collections::{HashMap, VecDeque};
 use std::hash::Hash;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// How many frames are remembered.
 const FRAMES: usize = 8_192;
 /// How many landmarks are remembered, and how many open sockets a side.
 const LANDMARKS: usize = 1_024;
-
-/// Linux's shortest retransmission timeout (TCP_RTO_MIN).
-const SHORTEST_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// A map that forgets its oldest entry when it is full.
 #[derive(Debug)]
@@ -124,6 +122,8 @@ pub(super) enum Landmark {
 #[derive(Clone, Copy, Debug)]
 struct Sighting {
     what: Landmark,
+    /// Of an ICMP error: the frame that it quotes.
+    about: Option<FrameId>,
     at: Time,
     frame: FrameId,
     direction: Direction,
@@ -372,6 +372,7 @@ impl Memory {
                 self.flows.segment(at, seen, tcp);
                 let mark = |what| Sighting {
                     what,
+                    about: None,
                     at,
                     frame: seen.id,
                     direction: seen.direction,
@@ -395,6 +396,7 @@ impl Memory {
                 if let Some((from, to)) = icmp.about.and_then(|id| self.frames.get(id)?.ports) {
                     self.remember(Sighting {
                         what: Landmark::Unreachable(icmp.kind),
+                        about: icmp.about,
                         at,
                         frame: seen.id,
                         direction: seen.direction,
@@ -461,24 +463,6 @@ impl Memory {
             Some(Arrival::Unknown) => mark.at <= now,
             Some(Arrival::Damaged(_) | Arrival::Never(_)) | None => false,
         }
-    }
-
-    /// The ICMP message that told the sender of `tcp`, after it had sent `earlier` and before `now`, that a packet of that
-    /// connection was too big.
-    pub(super) fn told_too_big(&self, earlier: FrameId, from: Side, tcp: &Tcp, now: Time) -> Option<FrameId> {
-        let mut since = self.frames.get(earlier)?.at;
-        if self.is_cut_anew(earlier, tcp) {
-            // What the message finds in the sender's queue is cut anew too, though the wire sees it only afterwards.
-            since = since.min(now - SHORTEST_TIMEOUT);
-        }
-        let told = self.landmarks.iter().rev().find(|m| {
-            matches!(m.what, Landmark::Unreachable(IcmpKind::FragmentationNeeded { .. }))
-                && m.direction.to() == from
-                && (m.destination_port, m.source_port) == (tcp.source_port, tcp.destination_port)
-                && m.at >= since
-                && self.has_arrived(m, now)
-        });
-        told.map(|m| m.frame)
     }
 
     /// The frames of the kind that `side` sent in the conversation of `socket`, from `since` on.
@@ -587,11 +571,5 @@ impl Memory {
             Arrival::At(at) if at > now => Some(at),
             _ => None,
         }
-    }
-
-    /// Whether a segment begins or ends elsewhere than the earlier one whose octets it has.
-    pub(super) fn is_cut_anew(&self, earlier: FrameId, tcp: &Tcp) -> bool {
-        let numbers = self.frames.get(earlier).and_then(|f| f.numbers);
-        numbers.is_some_and(|numbers| numbers != (tcp.seq, tcp.len))
     }
 }

@@ -519,6 +519,7 @@ WORDS = [
     (r"the peer's FIN was frame #(\d+)", has_flag("FIN")),
     (r"the RST is frame #(\d+)", has_flag("RST")),
     (r"because #(\d+) was dropped", dropped),
+    (r"because ((?:#\d+(?:, | and )?)+) were dropped", dropped),
     (r"because #(\d+) was damaged", damaged),
     (r"((?:#\d+(?:, )?)+) were lost, #\d+ (?:dropped|damaged):", lost),
     (r"frames were lost, the last #(\d+) (?:dropped|damaged):", lost),
@@ -532,7 +533,7 @@ WORDS = [
     # Its blocks themselves are held against tshark's where they are told.
     (r"#(\d+) had told by SACK", lambda case, frame: bool(case.frames[frame].get("sack"))),
     (r"#(\d+) is still on its way and arrives at", lambda case, frame: not dropped(case, frame)),
-    (r"inferred: #(\d+) told its sender that packets must be smaller", icmp_error),
+    (r"inferred: ((?:#\d+(?:, | and )?)+) told its sender that packets must be smaller", icmp_error),
     (r"it came in frame #(\d+), for an earlier datagram", icmp_error),
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
     (r"^ARP ((?:#\d+(?:, )?)+) first", is_arp),
@@ -552,7 +553,7 @@ WORDS = [
     (r"answers #(\d+)", judged_as_fact),
     (r"acknowledges all up to #(\d+)", judged_as_fact),
     (r"the same numbers? as #(\d+)", judged_as_fact),
-    (r"octets that were in #(\d+)", judged_as_fact),
+    (r"octets that were in ((?:#\d+(?:, | and )?)+)", judged_as_fact),
     (r"about #(\d+)", judged_as_fact),
     (r"#(\d+) had reached the host; this was not for a loss", lambda case, frame: not dropped(case, frame)),
 ]

@@ -338,9 +338,15 @@ fn retransmission(
     let ascii = draft.glyphs.ascii;
     let (memory, now) = (draft.memory, draft.event.at);
     let what = if memory.is_cut_anew(of, tcp) { "octets that were in" } else { "the same numbers as" };
-    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: {what} {of}"));
+    let carriers = memory.carriers(of, seen, tcp);
+    let all = and(&carriers);
+    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: {what} {all}"));
+    let dropped: Vec<_> = carriers.iter().map(|id| memory.dropped_by(*id)).collect();
+    let alike = dropped.windows(2).all(|pair| pair[0] == pair[1]);
     let mut ledger = |text| draft.note(NoteKind::Why, Evidence::Ledger, None, text);
-    if let Some(rule) = memory.dropped_by(of) {
+    if let Some(rule) = memory.dropped_by(of).filter(|_| alike && carriers.len() > 1) {
+        ledger(format!("because {all} were dropped: {}", rule_words(rule, Doing::Loss, ascii)));
+    } else if let Some(rule) = memory.dropped_by(of) {
         ledger(format!("because {of} was dropped: {}", rule_words(rule, Doing::Loss, ascii)));
     } else if let Some(rule) = memory.damaged_by(of) {
         ledger(format!("because {of} was damaged: {}", rule_words(rule, Doing::Corrupt, ascii)));
@@ -355,13 +361,14 @@ fn retransmission(
         );
     }
     let told = match draft.event.heading {
-        Heading::Toward(direction) => memory.told_too_big(of, direction.from(), tcp, now),
-        Heading::Local => None,
+        Heading::Toward(direction) => memory.told_too_big(&carriers, direction.from(), tcp, now),
+        Heading::Local => Vec::new(),
     };
     let flows = memory.flows();
     let (evidence, text) = if duplicate_acks > 0 {
         (Evidence::Frame, format!("{} came before it", count(duplicate_acks.into(), "duplicate ACK")))
-    } else if let Some(icmp) = told {
+    } else if !told.is_empty() {
+        let icmp = and(&told);
         (Evidence::Inferred, format!("inferred: {icmp} told its sender that packets must be smaller"))
     } else if let Some(ack) = flows.sacked(memory, now, seen, tcp) {
         (Evidence::Frame, format!("{ack} had told by SACK that octets beyond these arrived"))
@@ -373,6 +380,15 @@ fn retransmission(
         return;
     };
     draft.note(NoteKind::Why, evidence, None, text);
+}
+
+/// `#6`, `#6 and #8`, `#6, #7 and #8`.
+fn and(frames: &[FrameId]) -> String {
+    let names: Vec<String> = frames.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
+        _ => names.concat(),
+    }
 }
 
 /// How the program's send()s became this segment, where both were seen.

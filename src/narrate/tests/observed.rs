@@ -70,6 +70,39 @@ fn what_is_sent_again_for_a_smaller_mtu_names_the_icmp_message_that_told() {
     assert!(!told.contains("ICMP #"), "{told}");
 }
 
+/// Each is about a packet of its own: what is sent again is told by the one that quotes it.
+#[test]
+fn octets_of_two_segments_name_both_and_the_messages_about_them() {
+    let mut t = open();
+    let too_big = |t: &mut Tale, us, seq| {
+        let fate = Fate::Dropped { by: Rule::Mtu { mtu: 1200, icmp: true } };
+        let lost = t.tcp(us, ToServer, data(seq, 1_448, &[]), Some(fate));
+        let kind = IcmpKind::FragmentationNeeded { mtu: 1200 };
+        let (about, echo, checksum_good) = (Some(lost), None, Some(true));
+        let icmp = Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, checksum_good };
+        let fate = Some(Fate::Delivered(Delivery::plain(Time::from_micros(us + 20))));
+        t.frame(us + 10, ToClient, 590, Packet::Ip(ip(ToClient, 576), Carried::Icmp(icmp)), fate);
+        lost
+    };
+    let first = too_big(&mut t, 20_100, 1);
+    let second = too_big(&mut t, 20_200, 1_449);
+    for (us, seq, len, of) in
+        [(20_300, 1, 1_148, first), (20_310, 1_149, 1_148, first), (20_320, 2_297, 600, second)]
+    {
+        t.tcp(us, ToServer, data(seq, len, &again(of)), None);
+    }
+    let told = ["#7", "#8", "#9"].map(|id| of(&t, id));
+    let has = |told: &str, parts: [&str; 3]| {
+        parts.iter().for_each(|part| assert!(told.contains(part), "{part}: {told}"))
+    };
+    has(&told[0], ["octets that were in #3;", "because #3 was dropped", "inferred: #4 told"]);
+    has(
+        &told[1],
+        ["octets that were in #3 and #5;", "because #3 and #5 were dropped", "inferred: #4 and #6 told"],
+    );
+    has(&told[2], ["octets that were in #5;", "because #5 was dropped", "inferred: #6 told"]);
+}
+
 #[test]
 fn a_timer_is_inferred_only_from_silence() {
     let mut t = open();
