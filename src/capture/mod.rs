@@ -23,7 +23,7 @@ mod sink;
 mod writer;
 
 pub use mark::{Mark, MarkError, PREFIX};
-pub use note::{Stamp, note, parse_note};
+pub use note::{Stamp, deed_block, note, parse_deed, parse_note};
 pub use reader::{
     Comments, Interface, Item, LINK_ETHERNET, LINK_SLL, LINK_SLL2, ReadError, Reader, Record, Section,
     unpacked,
@@ -51,5 +51,6 @@ pub fn fuzz_reader(data: &[u8]) {
         if let Ok(stamp) = Stamp::parse(text) {
             assert_eq!(Stamp::parse(&stamp.line()).as_ref(), Ok(&stamp));
         }
+        let _ = parse_deed(text);
     }
 }

@@ -33,6 +33,8 @@ const BYTES_MAX: usize = 64;
 const PREFIX: &str = "layerlab event=";
 /// How the stamp's line begins.
 const STAMP: &str = "layerlab lab=";
+/// How the line begins of what a program said that it did.
+const DEED: &str = "layerlab deed=";
 
 /// The line of an event that is no frame's; `None` for all others.
 pub fn note(event: &Event) -> Option<String> {
@@ -210,6 +212,27 @@ impl Stamp {
             exit: pairs.number("exit")?,
         })
     }
+}
+
+/// What a program said that it did, one line of JSON, as a block to be put behind a capture that is complete: no frame and
+/// no system call tells it. `None` for a line that is too long.
+#[must_use]
+pub fn deed_block(json: &str) -> Option<Vec<u8>> {
+    let mut line = String::from("layerlab");
+    push_quoted(&mut line, "deed", json);
+    (line.len() <= NOTE_MAX).then(|| block(&line))
+}
+
+/// Reads such a line back.
+///
+/// # Errors
+/// [`MarkError::Absent`] when it is none, the others when it does not read.
+pub fn parse_deed(line: &str) -> Result<String, MarkError> {
+    let line = line.trim_end_matches('\n');
+    if !line.starts_with(DEED) || line.len() > NOTE_MAX {
+        return Err(MarkError::Absent);
+    }
+    Ok(Pairs::parse(&line["layerlab ".len()..])?.need("deed")?.to_owned())
 }
 
 /// A line as a block, little-endian.

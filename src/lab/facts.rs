@@ -521,7 +521,7 @@ mod tests {
     #[test]
     fn what_no_capture_can_tell_is_known() {
         let lets = BTreeSet::from(["bound".to_owned()]);
-        let mut capture = Record::captured("", None);
+        let mut capture = Record::captured("", Default::default());
         let open = |record: &Record, text: &str| is_open(&parse(text).unwrap(), record, &lets);
         let of_calls = ["count(returned && call == \"recv\") == 1", "exit == 1", "bound.ok == 1"];
         assert!(of_calls.iter().all(|text| open(&capture, text)));

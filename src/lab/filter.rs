@@ -5,8 +5,7 @@ use super::value::Value;
 use serde_json::Value as Json;
 
 /// Names of fields that only a system call gives, never a capture.
-const OF_CALLS: [&str; 17] = [
-    "deed",
+const OF_CALLS: [&str; 16] = [
     "called",
     "returned",
     "call",

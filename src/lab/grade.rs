@@ -288,8 +288,9 @@ mod tests {
     /// Graded by runs with these seeds.
     fn graded(answers: &Value, seeds: [u64; 2]) -> Grade {
         let lab = Lab::parse("own.md", LAB).unwrap();
-        let run =
-            |seed: u64| Record::captured(&json!({"kind": "run", "seed": seed, "sum": 2}).to_string(), None);
+        let run = |seed: u64| {
+            Record::captured(&json!({"kind": "run", "seed": seed, "sum": 2}).to_string(), Default::default())
+        };
         grade("own.json", &lab, answers, seeds.map(run).map(Found::Capture).into())
     }
 

@@ -1,8 +1,9 @@
 //! What is kept of a run, for another machine or another day: a capture with its stamp, or the lines that were printed.
 
 use super::parse::Run;
+use super::record::kind;
 use super::run::RunError;
-use crate::capture::{Item, ReadError, Reader, Stamp, unpacked};
+use crate::capture::{Item, ReadError, Reader, Stamp, deed_block, parse_deed, unpacked};
 use std::fs::{self, File};
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -47,13 +48,16 @@ impl Keep {
         is_lines(&self.file)
     }
 
-    /// Ends what was begun: the capture is stamped, the lines are written.
+    /// Ends what was begun: the capture gets what the programs said that they did, and the stamp; the lines are written.
     pub(super) fn complete(&self, printed: &str, exit: i32) -> Result<(), RunError> {
         let written = if self.is_lines() {
             fs::write(&self.file, printed)
         } else {
             let stamp = Stamp { lab: self.lab, run: self.run, student: self.student.clone(), exit };
-            File::options().append(true).open(&self.file).and_then(|mut file| file.write_all(&stamp.block()))
+            let deeds = printed.lines().filter(|line| kind(line).as_deref() == Some("deed"));
+            let mut blocks: Vec<u8> = deeds.filter_map(deed_block).flatten().collect();
+            blocks.extend(stamp.block());
+            File::options().append(true).open(&self.file).and_then(|mut file| file.write_all(&blocks))
         };
         written.map_err(|source| RunError::Keep { file: self.file.display().to_string(), source })
     }
@@ -66,22 +70,30 @@ pub fn is_lines(file: &Path) -> bool {
     name.ends_with(".jsonl") || name.ends_with(".jsonl.gz")
 }
 
-/// Which run of which lab a capture says that it is. The last word counts: it stands at the end.
+/// What stands in a capture beside what crossed the wire.
+#[derive(Debug, Clone, Default)]
+pub struct Kept {
+    /// Which run of which lab it says that it is. The last word counts: it stands at the end.
+    pub stamp: Option<Stamp>,
+    /// What the programs said that they did, each a line of JSON.
+    pub deeds: Vec<String>,
+}
+
+/// Reads what `lab` puts into a capture.
 ///
 /// # Errors
 /// When it cannot be read to its end: what is cut shows less than was there, which nobody may take for all of it.
-pub fn stamp(capture: impl BufRead) -> Result<Option<Stamp>, ReadError> {
+pub fn kept(capture: impl BufRead) -> Result<Kept, ReadError> {
     let unpacked = unpacked(capture).map_err(|source| ReadError::Io { offset: 0, source })?;
     let mut reader = Reader::new(Bounded { inner: unpacked, left: CAPTURE_MAX })?;
-    let mut last = None;
+    let mut kept = Kept::default();
     while let Some(item) = reader.next_item()? {
-        if let Item::Note(line) = item
-            && let Ok(stamp) = Stamp::parse(&line)
-        {
-            last = Some(stamp);
+        if let Item::Note(line) = item {
+            kept.deeds.extend(parse_deed(&line));
+            kept.stamp = Stamp::parse(&line).ok().or(kept.stamp);
         }
     }
-    Ok(last)
+    Ok(kept)
 }
 
 /// A few octets may unpack to any number: so many are read, and then no more.

@@ -1,6 +1,7 @@
 //! What is known of one run: its JSON lines (`docs/json.md`), or what a capture tells in the same words.
 
 use super::filter::is_of_calls;
+use super::keep::Kept;
 use crate::capture::Stamp;
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -51,12 +52,14 @@ impl Record {
         Record { captured: true, absent: true, ..Record::default() }
     }
 
-    /// The same, read from a capture, which may be stamped.
+    /// The same, told of a capture, with what was kept in it beside the frames.
     #[must_use]
-    pub fn captured(printed: &str, stamp: Option<Stamp>) -> Record {
-        let record = Record::read(printed, stamp.as_ref().map(|stamp| stamp.exit));
+    pub fn captured(printed: &str, kept: Kept) -> Record {
+        let mut record = Record::read(printed, kept.stamp.as_ref().map(|stamp| stamp.exit));
         let calls = record.lines.iter().any(|line| line["what"] == "called");
-        Record { captured: true, calls, stamp, ..record }
+        let deeds = kept.deeds.iter().filter_map(|deed| serde_json::from_str::<Value>(deed).ok());
+        record.lines.extend(deeds.filter(|deed| deed["kind"] == "deed").map(Rc::new));
+        Record { captured: true, calls, stamp: kept.stamp, ..record }
     }
 
     /// The lines that a run printed elsewhere or earlier.
@@ -75,10 +78,19 @@ impl Record {
     /// Whether it cannot tell what a field says.
     #[must_use]
     pub fn lacks(&self, name: &str) -> bool {
-        self.captured
-            && (self.absent
-                || is_of_calls(name) && if name == "exit" { self.exit.is_none() } else { !self.calls })
+        let lacks = || match name {
+            "exit" => self.exit.is_none(),
+            "deed" => !self.lines.iter().any(|line| line["kind"] == "deed"),
+            _ => is_of_calls(name) && !self.calls,
+        };
+        self.captured && (self.absent || lacks())
     }
+}
+
+/// What kind of line of JSON it is.
+pub(super) fn kind(line: &str) -> Option<String> {
+    let line: Value = serde_json::from_str(line).ok()?;
+    line["kind"].as_str().map(str::to_owned)
 }
 
 /// What a line says to people.

@@ -1,8 +1,7 @@
 //! A lab's commands, run: layerlab itself, as a program of its own with `--json`, for at most [`LONGEST`].
 
-use super::keep::{Keep, stamp};
+use super::keep::{Keep, Kept, kept};
 use super::record::{Record, is_told, sentence};
-use crate::capture::Stamp;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -169,8 +168,8 @@ impl Runner {
             said: format!("the capture {} cannot be opened: {error}", capture.display()),
         })?;
         let name = capture.to_string_lossy();
-        let stamp = whole(&name, BufReader::new(opened))?;
-        self.told(&["dissect", "--json", "--", &name].map(str::to_owned), stamp, &[])
+        let kept = whole(&name, BufReader::new(opened))?;
+        self.told(&["dissect", "--json", "--", &name].map(str::to_owned), kept, &[])
     }
 
     /// What a capture that stands in memory tells.
@@ -182,10 +181,10 @@ impl Runner {
         self.told(&words, whole("-", capture)?, capture)
     }
 
-    fn told(&self, words: &[String], stamp: Option<Stamp>, input: &'static [u8]) -> Result<Record, RunError> {
+    fn told(&self, words: &[String], kept: Kept, input: &'static [u8]) -> Result<Record, RunError> {
         let (printed, said, exit) = self.output_of(words, input)?;
         match exit {
-            Some(0) => Ok(Record::captured(&printed, stamp)),
+            Some(0) => Ok(Record::captured(&printed, kept)),
             _ => Err(RunError::Capture { said: said.trim().trim_start_matches("layerlab: ").to_owned() }),
         }
     }
@@ -236,9 +235,9 @@ impl Runner {
     }
 }
 
-/// The stamp of a capture that can be read to its end. `dissect` alone would tell of one that is cut what is left.
-fn whole(name: &str, capture: impl BufRead) -> Result<Option<Stamp>, RunError> {
-    stamp(capture).map_err(|error| RunError::Capture { said: format!("{name}: {error}") })
+/// What `lab` put into a capture that can be read to its end. `dissect` alone would tell of one that is cut what is left.
+fn whole(name: &str, capture: impl BufRead) -> Result<Kept, RunError> {
+    kept(capture).map_err(|error| RunError::Capture { said: format!("{name}: {error}") })
 }
 
 /// The exit status (none for one by a signal), or `None` when it had to be ended.

@@ -130,6 +130,13 @@ proptest! {
     }
 
     #[test]
+    fn a_deed_reads_back(deed in any::<String>()) {
+        let block = deed_block(&deed).unwrap();
+        let line = String::from_utf8(block[8..block.len() - 4].to_vec()).unwrap();
+        prop_assert_eq!(parse_deed(&line), Ok(deed));
+    }
+
+    #[test]
     fn a_stamp_reads_back(lab in any::<u32>(), run in any::<u32>(), student in of(any::<String>()), exit in any::<i32>()) {
         let stamp = Stamp { lab, run, student, exit };
         prop_assert_eq!(Stamp::parse(&stamp.line()).unwrap(), stamp);

@@ -5,7 +5,7 @@ use super::{open, runner};
 use crate::cli::exit::{Answer, Usage};
 use crate::lab::Lab;
 use crate::lab::grade::{Found, Grade, Seed, compare, csv, grade, junit};
-use crate::lab::keep::stamp;
+use crate::lab::keep::kept;
 use crate::narrate::grade as words;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ fn alone(labs: &Labs, files: &[&PathBuf], grades: &mut Vec<Grade>) {
         let mut place = || -> anyhow::Result<()> {
             let name = file.display();
             let opened = File::open(file).with_context(|| format!("{name} cannot be read"))?;
-            let Some(stamp) = stamp(BufReader::new(opened)).context(name.to_string())? else {
+            let Some(stamp) = kept(BufReader::new(opened)).context(name.to_string())?.stamp else {
                 bail!(
                     "the capture {name} does not say of which lab it is: give one that `layerlab lab run --answers` or \
                     `lab check --keep` kept"
