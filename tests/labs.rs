@@ -449,6 +449,7 @@ fn what_was_typed_wrong_is_no_answer() {
         ),
         (&["check", "4", "--capture", &nofile, "--capture", &nofile], "nofile.md is not there"),
         (&["check", "4", "--keep", "/proc/x"], "--keep /proc/x cannot be made"),
+        (&["check", &mine, "--capture", &dir], &*format!("`layerlab lab check {mine} --keep DIR`")),
         (&["check", &mine, "--recorded"], "mine.md: layerlab carries recordings of the course alone"),
         (&["check", "4", &mine, "--recorded"], "no recording of"),
         (&["run", &mine, "--recorded"], "no recording of"),

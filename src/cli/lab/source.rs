@@ -7,7 +7,7 @@ use crate::lab::parse::Run;
 use crate::lab::recorded;
 use crate::lab::run::{RunError, Runner};
 use crate::lab::session::Session;
-use crate::lab::{Lab, Record};
+use crate::lab::{Lab, Record, shelf};
 use anyhow::Context;
 use std::fs::{self, File};
 use std::io::Read;
@@ -115,12 +115,13 @@ fn are_there(sources: Vec<Source>, lab: &Lab) -> Result<Vec<Source>, Usage> {
         Source::Captured(file) if !file.exists() => Some(file.clone()),
         _ => None,
     };
+    let carried = shelf::LABS.iter().any(|(file, _)| *file == lab.file);
     match sources.iter().find_map(missing) {
         None => Ok(sources),
         Some(file) => Err(Usage(format!(
             "{} is not there: `layerlab lab check {} --keep DIR` makes what --capture takes",
             file.display(),
-            lab.number
+            if carried { lab.number.to_string() } else { lab.file.clone() }
         ))),
     }
 }
