@@ -12,7 +12,7 @@ const SOCKET_IO: Cite = Cite::named("Socket.IO documentation v4", "");
 pub(super) const WEB: &[Entry] = &[
     entry(
         "HTTP",
-        &["hypertext transfer protocol", "http/1.1"],
+        &["hypertext transfer protocol", "http/1.1", "GET", "http request", "http response"],
         Of(Protocol::Http),
         "Requests and responses: the client asks, the server answers.",
         "HTTP is one-way.",

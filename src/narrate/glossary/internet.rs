@@ -281,12 +281,22 @@ pub(super) const WIRE: &[Entry] = &[
     ),
     entry(
         "loss",
-        &["packet loss", "frame loss", "drop"],
+        &["packet loss", "frame loss", "drop", "dropped"],
         Of(Protocol::Wire),
         "A frame that does not arrive. `--loss 5%` drops each frame with probability 0.05, in each direction by itself.",
         "5% loss means every twentieth frame, and 5% for the round trip.",
         "Each frame is decided by its own dice; there and back the chance of a loss is 9.75%.",
         Cite::man("tc-netem(8)"),
+    ),
+    entry(
+        "script",
+        &["scripts", "wire script", "scripted loss"],
+        Of(Protocol::Wire),
+        "Names the very frames that a wire drops, doubles, delays or swaps: tcp.data#3 is the third segment with data.",
+        "It counts what the program sends.",
+        "It counts frames of its kind as the wire reads them, towards the server unless it says otherwise; a \
+         retransmission is one more.",
+        Cite::named("layerlab: docs/wire.md", ""),
     ),
     entry(
         "Gilbert-Elliott",

@@ -65,6 +65,15 @@ pub(super) const QUEUES: &[Entry] = &[
         AMQP,
     ),
     entry(
+        "delivery",
+        &["DELIVER", "deliveries"],
+        At("~7", "Application"),
+        "The queue hands a message to a consumer; DELIVER is the frame that does so here.",
+        "A delivered message is done.",
+        "It is under way or in somebody's hands until the consumer's ACK comes; without one it is delivered again.",
+        PAPER,
+    ),
+    entry(
         "redelivered",
         &["redelivery", "requeue"],
         APP,

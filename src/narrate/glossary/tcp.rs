@@ -150,7 +150,7 @@ pub(super) const BASICS: &[Entry] = &[
     ),
     entry(
         "window",
-        &["receive window", "rwnd", "advertised window"],
+        &["receive window", "rwnd", "advertised window", "win"],
         TCP,
         "How many octets beyond the acknowledged ones the receiver has room for.",
         "It limits what the network can carry.",
