@@ -145,6 +145,9 @@ pub enum Problem {
     /// The same name twice.
     #[error("{0} is there twice: names of facts, predictions and lets are used once in a lab")]
     Twice(String),
+    /// More than anybody would read.
+    #[error("a lab has {0} facts and lets at most: make two labs of it")]
+    TooMany(usize),
     /// A let that would hide a field.
     #[error("{0} is a field's name: give the let another")]
     Hides(String),

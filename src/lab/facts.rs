@@ -258,13 +258,8 @@ impl<'a> Scope<'a> {
             }
             Function::List => Value::List(self.each(arguments)),
             Function::Distinct => {
-                let mut different: Vec<Value> = Vec::new();
-                for value in self.each(arguments) {
-                    if !different.contains(&value) {
-                        different.push(value);
-                    }
-                }
-                number(different.len())
+                let all = self.each(arguments);
+                number(all.iter().map(|value| format!("{value:?}")).collect::<BTreeSet<_>>().len())
             }
             Function::Sum => Value::Number(self.numbers(arguments).into_iter().fold(0.0, |sum, n| sum + n)),
             Function::Min => self.ordered(arguments).first().map_or(Value::Missing, |n| Value::Number(*n)),

@@ -3,6 +3,7 @@
 use super::{Lab, Predict, Problem, Vary, What, Wrong, values};
 use crate::lab::expression::{Expression, Function};
 use crate::lab::facts::{Names, names};
+use crate::lab::filter::is_of_calls;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -34,10 +35,14 @@ const RESERVED: [&str; 20] = [
     "websocket",
 ];
 
+/// Facts and lets of a lab at most: each may be a list as long as a run.
+const STATEMENTS_MAX: usize = 300;
+
 /// The lets so far, each with the field whose values it has, where it has one's.
 pub(super) type Lets = BTreeMap<String, Option<String>>;
 
 pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
+    let mut said = 0;
     let mut lets = Lets::new();
     let mut taken: BTreeSet<String> = BTreeSet::new();
     let mut facts: BTreeSet<String> = BTreeSet::new();
@@ -69,6 +74,10 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
             What::Check(statements) => {
                 if !ran {
                     return Err((part.line, Problem::NoRun("check", "above")));
+                }
+                said += statements.len();
+                if said > STATEMENTS_MAX {
+                    return Err((part.line, Problem::TooMany(STATEMENTS_MAX)));
                 }
                 for statement in statements {
                     known(statement.line, &statement.expression, &lets)?;
@@ -116,7 +125,7 @@ fn once(line: usize, name: &str, taken: &mut BTreeSet<String>) -> Result<(), Wro
 }
 
 fn define(line: usize, name: &str, field: Option<String>, lets: &mut Lets) -> Result<(), Wrong> {
-    if RESERVED.contains(&name) || name.contains('-') {
+    if RESERVED.contains(&name) || is_of_calls(name) || name.contains('-') {
         return Err((line, Problem::Hides(name.to_owned())));
     }
     if ["in", "contains"].contains(&name) || Function::ALL.iter().any(|function| function.name() == name) {

@@ -130,6 +130,13 @@ fn a_word_that_a_field_can_be_is_taken() {
 }
 
 #[test]
+fn a_lab_that_nobody_would_read_is_refused() {
+    let many: String = (0..400).map(|n| format!("let l{n} = list(at_ns, frame)\n")).collect();
+    let (line, error) = problem(|lab: &str| lab.replace("let data", &format!("{many}let data")));
+    assert!(line > 20 && error.contains("300 facts and lets at most"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_names_file_line_and_remedy() {
     let (line, said) = problem(|lab| lab.replace("minutes: 15\n", ""));
     assert_eq!((line, &*said), (3, "x.md:3: the lab block has no minutes: add a line `minutes: ...`"));
@@ -161,6 +168,7 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ),
         ("length: data", "length data", 30, "`let NAME = EXPRESSION`, `NAME: EXPRESSION`"),
         ("let data", "let tcp", 27, "tcp is a field's name"),
+        ("let data", "let ok", 27, "ok is a field's name"),
         ("breaks: length", "breaks: width", 35, "no fact width is checked"),
         ("- RFC 9293", "RFC 9293", 48, "no sources"),
         ("  field by field\n", "  field by field\n\n```run\nlayerlab tour\n", 50, "close it with a line ```"),
