@@ -10,8 +10,8 @@ use crate::live::calls::CallError;
 use crate::live::echo::Experiment;
 use crate::live::setup::{Finished, RunError};
 use crate::live::{loopback, private};
-use crate::model::{Call, SocketOption};
-use crate::narrate::{Failed, came_back, reason};
+use crate::model::{Call, Outcome, SocketOption};
+use crate::narrate::{Failed, came_back, reason, unused};
 use anyhow::Context;
 use std::io::Write;
 use std::sync::atomic::AtomicBool;
@@ -97,4 +97,19 @@ pub(crate) fn echoed(finished: &Finished, asked: usize, about_failure: bool) -> 
 /// A remark beside the run, on standard error.
 pub(crate) fn note(text: &str) -> std::io::Result<()> {
     writeln!(std::io::stderr(), "layerlab: {text}")
+}
+
+/// Names the scripts that touched no frame in any of several runs on one wire.
+pub(crate) fn note_unused<'a>(runs: impl IntoIterator<Item = &'a Outcome>) -> std::io::Result<()> {
+    let common = runs.into_iter().map(|run| run.unused.clone()).reduce(|mut all, run| {
+        all.retain_mut(|script| {
+            let same = run.iter().find(|other| (other.option, &other.rule) == (script.option, &script.rule));
+            let Some(same) = same else { return false };
+            (0..2).for_each(|way| script.seen[way] += same.seen[way]);
+            script.instead = script.instead.take().or_else(|| same.instead.clone());
+            true
+        });
+        all
+    });
+    common.iter().flatten().try_for_each(|script| note(&unused(script)))
 }

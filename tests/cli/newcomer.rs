@@ -85,6 +85,10 @@ fn a_script_that_touched_no_frame_is_named_with_what_to_write_instead() {
     let meant = Lab::run("tcp echo hello --drop to-client:tcp.synack#1", 0);
     assert!(meant.outcome["unused"].is_null(), "{}", meant.outcome);
     assert_eq!(meant.outcome["dropped"]["to_client"], 1);
+    // Of several runs on one wire: only what none of them met.
+    let compared = run("ws compare --count 1 --every 50ms --drop tcp.synack#1 --drop to-client:tcp.data#1");
+    let told: Vec<&str> = compared.err.lines().filter(|line| line.contains("touched no frame")).collect();
+    assert!(told.len() == 1 && told[0].contains("to the client went 4:"), "{}", compared.err);
     let both = run("wire run --client true --drop any:udp#1");
     assert!(both.err.contains("--drop 'any:udp#1' touched no frame: no udp frame"), "{}", both.err);
 }

@@ -13,6 +13,7 @@ use super::exit::{Answer, Usage};
 use super::impair::Impairments;
 use super::plan;
 use super::report_dir::ReportDir;
+use super::run::note_unused;
 use crate::host::{entropy, probe, signal};
 use crate::live::calls::Setting;
 use crate::live::loss::{Carrier, Haul, Journal, Work};
@@ -76,6 +77,7 @@ pub(crate) fn run(args: &LossArgs) -> anyhow::Result<Answer> {
     // A wire that changes has no one probability to hold the losses against.
     let asked = if net.impairments.1.is_empty() { offered(&net.impairments.0) } else { Default::default() };
     screen.after(args, &comparison, &events, asked)?;
+    note_unused(comparison.lanes.iter().map(|lane| &lane.outcome))?;
     if let Some(report) = report {
         let page = report.write(&files(&comparison))?;
         writeln!(std::io::stderr(), "layerlab: the report: {}", page.display())?;

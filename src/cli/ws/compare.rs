@@ -3,6 +3,7 @@
 use crate::cli::args::{CommonSocketArgs, NetArgs, duration};
 use crate::cli::exit::{Answer, Usage, cut_short};
 use crate::cli::plan::{self, Ground};
+use crate::cli::run::note_unused;
 use crate::host::{entropy, signal};
 use crate::live::echo::ws::WsEcho;
 use crate::live::echo::{Experiment, Messages};
@@ -74,7 +75,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Answer> {
     let seed = args.net.place.seed.unwrap_or_else(entropy::seed);
     let common = CommonSocketArgs { ttl: None, port: PORT, timeout: args.every + PATIENCE };
     let setup = Setup { seed, ..plan::setup(&args.net, &common, &[], true) };
-    let mut ways = Vec::new();
+    let (mut ways, mut outcomes) = (Vec::new(), Vec::new());
     for way in Way::ALL {
         let push = Push {
             way,
@@ -90,6 +91,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Answer> {
             return Ok(answer);
         }
         ways.push(pushed(&push, &finished));
+        outcomes.push(finished.outcome);
     }
     let messages = Messages::new(std::slice::from_ref(&args.event), DUPLEX, None, Duration::ZERO);
     let duplex = WsEcho { duplex: true, ..WsEcho::new(messages, seed) };
@@ -98,6 +100,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<Answer> {
         return Ok(answer);
     }
     show(args, seed, &ground, &ways, &duplex)?;
+    note_unused(outcomes.iter().chain([&finished.outcome]))?;
     let whole = ways.iter().all(|way| way.after.len() == args.count as usize);
     Ok(if whole && finished.client.echoed == DUPLEX { Answer::Yes } else { Answer::No })
 }
