@@ -39,7 +39,6 @@ mod words;
 pub use error::{LabError, Problem};
 pub use parse::{Lab, Part};
 pub use record::Record;
-pub(crate) use record::{is_told, sentence};
 pub use value::Value;
 
 /// The body of a fuzz target: a lab's file from anywhere is read or refused, and what is read is worked out over lines

@@ -75,6 +75,23 @@ impl Record {
         self.captured && self.stamp.is_none() && self.run["seed"].is_u64()
     }
 
+    /// What a line says to people.
+    #[must_use]
+    pub fn sentence(line: &Value) -> Option<&str> {
+        line["sentence"].as_str().or(line["text"].as_str())
+    }
+
+    /// Whether a line says something that another does not say too.
+    #[must_use]
+    pub fn is_told(line: &Value) -> bool {
+        let shown = match line["what"].as_str() {
+            Some("called") => false,
+            Some("fate") => line["fate"] == "dropped",
+            _ => true,
+        };
+        shown && Record::sentence(line).is_some()
+    }
+
     /// Whether it cannot tell what a field says.
     #[must_use]
     pub fn lacks(&self, name: &str) -> bool {
@@ -91,19 +108,4 @@ impl Record {
 pub(super) fn kind(line: &str) -> Option<String> {
     let line: Value = serde_json::from_str(line).ok()?;
     line["kind"].as_str().map(str::to_owned)
-}
-
-/// What a line says to people.
-pub(crate) fn sentence(line: &Value) -> Option<&str> {
-    line["sentence"].as_str().or(line["text"].as_str())
-}
-
-/// Whether a line says something that another does not say too.
-pub(crate) fn is_told(line: &Value) -> bool {
-    let shown = match line["what"].as_str() {
-        Some("called") => false,
-        Some("fate") => line["fate"] == "dropped",
-        _ => true,
-    };
-    shown && sentence(line).is_some()
 }

@@ -1,7 +1,7 @@
 //! A lab's commands, run: layerlab itself, as a program of its own with `--json`, for at most [`LONGEST`].
 
 use super::keep::{Keep, Kept, kept};
-use super::record::{Record, is_told, sentence};
+use super::record::Record;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -286,5 +286,5 @@ fn collect(pipe: impl Read + Send + 'static, newest: Option<Newest>) -> thread::
 /// What a line of output tells, where it is one that is told.
 fn said(line: &[u8]) -> Option<String> {
     let line = serde_json::from_slice(line).ok()?;
-    is_told(&line).then(|| sentence(&line).map(str::to_owned))?
+    Record::is_told(&line).then(|| Record::sentence(&line).map(str::to_owned))?
 }

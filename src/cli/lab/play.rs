@@ -14,7 +14,7 @@ use crate::lab::quiz::{self as questions, Answered};
 
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Lab, Record, Value, answers, is_told, sentence};
+use crate::lab::{Lab, Record, Value, answers};
 use crate::model::{Flow, Side};
 use crate::narrate::quiz;
 use anyhow::Context;
@@ -305,7 +305,7 @@ fn tell(
     } else if args.step && !view::is_possible() {
         wait = Some(keys::step(GOES_ON));
     }
-    let shown: Vec<_> = record.lines.iter().filter(|line| is_told(line)).collect();
+    let shown: Vec<_> = record.lines.iter().filter(|line| Record::is_told(line)).collect();
     let all = args.all || wait.is_some();
     let mut chosen = if all { (0..shown.len()).collect() } else { chosen(&shown, rests) };
     fill(&mut chosen);
@@ -318,7 +318,7 @@ fn tell(
         if left_out > 0 {
             out.write_all(quiz::left_out(mem::take(&mut left_out)).as_bytes())?;
         }
-        let sentence = sentence(line).unwrap_or_default();
+        let sentence = Record::sentence(line).unwrap_or_default();
         // What a host's program or kernel did; a frame's sentence has its direction.
         let host = line["place"].as_str().filter(|place| *place != "wire");
         let fields: Vec<(&str, String)> = show
