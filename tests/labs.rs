@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 fn labs() -> Vec<Lab> {
@@ -80,10 +80,39 @@ fn typed(arguments: &[&str], input: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
+/// A folder of its own for a test, taken away at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Folder {
+        let folder = std::env::temp_dir().join(format!("layerlab-{name}-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Folder(folder)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// The answers of a student who ran a lab, in this file.
+    fn answered(&self, lab: &str, student: &str, name: &str) -> String {
+        let file = self.path(name);
+        let (code, out, err) = typed(&["lab", "run", lab, "--student", student, "--answers", &file], "");
+        assert_eq!(code, 0, "{err}{out}");
+        file
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 #[test]
 fn a_quiz_shows_nothing_before_it_is_answered() {
-    let answers = std::env::temp_dir().join(format!("layerlab-answers-{}.json", std::process::id()));
-    let file = answers.to_str().unwrap();
+    let folder = Folder::new("quiz");
+    let file = &*folder.path("ada.json");
     let (code, out, err) =
         typed(&["lab", "run", "4", "--quiz", "--answers", file], "3\nperhaps\n2\nrefused\n");
     assert_eq!(code, 0, "{err}{out}");
@@ -96,8 +125,7 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
     assert!(run < at("RESULT   5, not 3.") && at("RESULT   5, not 3.") < at("Many say 3: the handshake"));
     assert!(at("RESULT   x+1, as you said.") < at("## Why"));
     assert!(!out[..run].contains("ARP") && !out[..run].contains("order:"), "{}", &out[..run]);
-    let kept: Value = serde_json::from_str(&fs::read_to_string(&answers).unwrap()).unwrap();
-    fs::remove_file(&answers).unwrap();
+    let kept: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!((&kept["lab"], &kept["pass"]), (&4.into(), &true.into()));
     let first = &kept["predictions"][0];
     assert_eq!(
@@ -110,8 +138,8 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
 /// Predict, observe, explain: what was seen is asked for before anything is told, and worked out again by the grade.
 #[test]
 fn what_was_seen_is_asked_for_before_it_is_told() {
-    let folder = std::env::temp_dir().join(format!("layerlab-seen-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("seen");
+    let folder = &own.0;
     let file = folder.join("ada.json");
     let name = file.to_str().unwrap();
     let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", name];
@@ -133,7 +161,6 @@ fn what_was_seen_is_asked_for_before_it_is_told() {
     let (_, out, err) = typed(&["lab", "grade", "--json", name], "");
     let grade: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
     assert_eq!((&grade["observed"], &grade["observed_right"]), (&3.into(), &1.into()));
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Lab 4 has a lab two before it, and none five before.
@@ -152,8 +179,8 @@ fn what_was_learned_is_asked_for_again() {
 /// Who stops in the middle has lost nothing, and is told that it is not all.
 #[test]
 fn what_was_answered_before_a_quiz_was_left_is_kept() {
-    let folder = std::env::temp_dir().join(format!("layerlab-left-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("left");
+    let folder = &own.0;
     let file = folder.join("left.json");
     let name = file.to_str().unwrap();
     let (code, _, err) = typed(&["lab", "run", "4", "--quiz", "--answers", name], "3\n2\n");
@@ -166,7 +193,6 @@ fn what_was_answered_before_a_quiz_was_left_is_kept() {
     );
     let (code, out, _) = typed(&["lab", "grade", name], "");
     assert!(code == 1 && out.contains("no capture of run 2"), "{out}");
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
@@ -222,8 +248,8 @@ fn a_student_is_asked_about_their_own_word() {
 /// Answers are worked out again from the captures beside them, and not believed.
 #[test]
 fn answers_are_worked_out_again() {
-    let folder = std::env::temp_dir().join(format!("layerlab-grade-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("grade");
+    let folder = &own.0;
     let file = folder.join("ada-04.json");
     let name = file.to_str().unwrap();
     let (code, out, err) =
@@ -277,17 +303,16 @@ fn answers_are_worked_out_again() {
     }
     let (code, out, _) = typed(&["lab", "grade", "--csv", both[0]], "");
     assert!(code == 2 && out.contains("holds no answers"), "{out}");
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn a_worksheet_has_blanks_and_its_key_lies_apart() {
-    let key = std::env::temp_dir().join(format!("layerlab-key-{}.md", std::process::id()));
+    let own = Folder::new("key");
+    let key = own.0.join("key.md");
     let line = ["lab", "worksheet", "4", "--blank", "seq,ack", "--shuffle", "--key", key.to_str().unwrap()];
     let (code, sheet, err) = typed(&line, "");
     assert_eq!(code, 0, "{err}");
     let key_text = fs::read_to_string(&key).unwrap();
-    fs::remove_file(&key).unwrap();
     assert!(sheet.contains("| SYN,ACK | ____ | ____ | 0 |"), "{sheet}");
     assert!(key_text.contains("| SYN,ACK | 0 | 1 | 0 |") && !key_text.contains("____"), "{key_text}");
     assert!(sheet.contains("1. How many frames"), "{sheet}");
@@ -298,7 +323,8 @@ fn a_worksheet_has_blanks_and_its_key_lies_apart() {
 /// The captures of one machine stand in for the runs of another.
 #[test]
 fn what_one_machine_kept_another_checks() {
-    let folder = std::env::temp_dir().join(format!("layerlab-kept-{}", std::process::id()));
+    let own = Folder::new("kept");
+    let folder = &own.0;
     let name = folder.to_str().unwrap();
     for lab in ["2", "15", "20"] {
         let (code, out, err) = typed(&["lab", "check", lab, "--keep", name], "");
@@ -307,7 +333,6 @@ fn what_one_machine_kept_another_checks() {
         assert_eq!(code, 0, "{err}{out}");
         assert!(out.contains("ok  "), "{out}");
     }
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// What docs/labs.md says of the language is what there is.
@@ -327,8 +352,8 @@ fn the_paper_names_every_function_and_key() {
 /// A capture in the place of a run: what is about system calls is left open, the rest is checked.
 #[test]
 fn a_capture_is_checked_too() {
-    let folder = std::env::temp_dir().join(format!("layerlab-lab4-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("lab4");
+    let folder = &own.0;
     let capture = |name: &str, more: &[&str]| {
         let file = folder.join(name).to_str().unwrap().to_owned();
         let words = ["tcp", "echo", "hello", "--quiet", "--capture", &file];
@@ -344,13 +369,12 @@ fn a_capture_is_checked_too() {
     assert_eq!((code, out.as_str()), (2, ""), "a capture for each run");
     let (code, out, _) = typed(&["lab", "check", "2", "--capture", capture, "--capture", capture], "");
     assert!(code == 1 && out.contains("NOT SO"), "{out}");
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 #[test]
 fn what_is_wrong_with_a_file_is_said_with_its_line() {
-    let folder = std::env::temp_dir().join(format!("layerlab-labs-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("labs");
+    let folder = &own.0;
     let file = folder.join("mine.md");
     let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
     fs::write(
@@ -364,7 +388,6 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let line = lab.lines().position(|line| line.starts_with("let syn")).unwrap() + 1;
     assert!(err.contains(&format!("mine.md:{line}: in \"first(tcp.flags = 0x0002)\", column 17")), "{err}");
     assert!(err.contains("write `==`"), "{err}");
-    fs::remove_dir_all(&folder).unwrap();
     let (code, _, err) = typed(&["lab", "check", "99"], "");
     assert!(code == 2 && err.contains("layerlab lab list"), "{err}");
 }
@@ -383,8 +406,8 @@ fn wheel(predict: &str, facts: &str) -> String {
 /// A lab whose question has no answer is wrong, whatever its facts say.
 #[test]
 fn a_question_without_one_answer_fails_the_lab() {
-    let folder = std::env::temp_dir().join(format!("layerlab-mine-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("mine");
+    let folder = &own.0;
     let file = folder.join("mine.md");
     let name = file.to_str().unwrap();
     let of = |predict: &str, more: &[&str]| {
@@ -415,14 +438,13 @@ fn a_question_without_one_answer_fails_the_lab() {
     let (code, out) = of("answer: 5", &["--changes"]);
     assert!(code == 0 && out.ends_with("2 of 2 facts hold.\nNo change breaks: all\n"), "{out}");
     assert!(!of("answer: 5", &[]).1.contains("No change"));
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// What was typed wrong is status 2, and nothing is claimed before it is seen.
 #[test]
 fn what_was_typed_wrong_is_no_answer() {
-    let folder = std::env::temp_dir().join(format!("layerlab-typed-{}", std::process::id()));
-    fs::create_dir_all(&folder).unwrap();
+    let own = Folder::new("typed");
+    let folder = &own.0;
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
     let [mine, latin, dir, wrong] = ["mine.md", "latin.md", "", "wrong.md"].map(path);
@@ -457,7 +479,6 @@ fn what_was_typed_wrong_is_no_answer() {
         let (code, out, err) = typed(&[&["lab"], words].concat(), "");
         assert!((code, &*out) == (2, "") && err.contains(part), "{words:?}: {code} {out}{err}");
     }
-    fs::remove_dir_all(&folder).unwrap();
 }
 
 /// Where no private network can be had, that is this machine's doing and no failed check.

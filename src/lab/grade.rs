@@ -145,6 +145,7 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
         let of = |stamp: &Stamp| stamp.lab == lab.number && stamp.run == nth && stamp.student == student;
         record.stamp.as_ref().is_some_and(|stamp| !of(stamp))
     });
+    let any = records.iter().any(|record| !record.absent);
     let session =
         Session::replay(lab, student.as_deref(), records, &said("predicted"), said("observed_typed"));
     let count = |verdict| session.checked.iter().filter(|checked| checked.verdict == verdict).count();
@@ -155,6 +156,10 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
     let mut remarks = Vec::new();
     if !denied.is_empty() {
         remarks.push(words::denied(&denied));
+    }
+    let seed = if strange { Seed::Other } else { seed(&session) };
+    if any && student.is_some() && seed == Seed::Unknown {
+        remarks.push(words::ANYBODYS.to_owned());
     }
     let run = run.unwrap_or_default();
     let mut detail = Map::new();
@@ -177,7 +182,7 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
         holds: count(Verdict::Holds),
         fails: fails.map(|checked| checked.id.clone()).collect(),
         open: count(Verdict::NotInCapture),
-        seed: if strange { Seed::Other } else { seed(&session) },
+        seed,
         student: student.unwrap_or_default(),
         unread,
         missing,
@@ -306,6 +311,10 @@ mod tests {
         assert_eq!(of([luck, luck]), Seed::Other);
         assert_eq!(of([if luck == 3 { 4 } else { 3 }, ada.seed()]), Seed::Other);
         assert_eq!(graded(&json!({}), [3, 3]).seed, Seed::Unknown);
+        // A capture that another program wrote says no seed.
+        let nobodys = || Found::Capture(Record::captured("", Default::default()));
+        let grade = grade("ada.json", &lab, &answers, vec![nobodys(), nobodys()]);
+        assert_eq!((grade.seed, &*grade.remarks), (Seed::Unknown, &[words::ANYBODYS.to_owned()][..]));
     }
 
     #[test]

@@ -102,6 +102,8 @@ pub const NO_CAPTURE: &str = "a run of the lab left no capture";
 pub const OTHER_SEED: &str = "the runs have another student's seed";
 /// Nobody knows whose the runs are.
 pub const NO_SEED: &str = "no student is named, or no capture says with which seed it was made";
+/// The captures do not say whose they are.
+pub const ANYBODYS: &str = "No capture here says with which seed it was made, as those do that `lab run --answers` keeps: these runs may be anybody's.";
 /// Nobody is named, and others are.
 pub const NAMELESS: &str = "Nobody is named in it, and others here are: `lab run --student ID` gives everybody numbers of their own.";
 

@@ -1,41 +1,12 @@
 //! `layerlab lab grade`: whose runs they are, captures that are cut, files that are none, labs of one's own.
 
-use super::typed;
+use super::{Folder, typed};
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-
-/// A folder of its own for a test, taken away at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("layerlab-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// The answers of a student who ran a lab, in this file.
-    fn answered(&self, lab: &str, student: &str, name: &str) -> String {
-        let file = self.path(name);
-        let (code, out, err) = typed(&["lab", "run", lab, "--student", student, "--answers", &file], "");
-        assert_eq!(code, 0, "{err}{out}");
-        file
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
+use std::path::Path;
 
 /// The status, and one grade a line.
 fn graded(files: &[&str]) -> (i32, Vec<Value>) {
