@@ -8,6 +8,8 @@
 mod door;
 pub mod queue;
 mod reactor;
+#[cfg(test)]
+mod still;
 mod stream;
 pub mod tcp;
 pub mod udp;

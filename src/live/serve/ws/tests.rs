@@ -2,6 +2,7 @@
 //! tungstenite's; the others are octets.
 
 use super::*;
+use crate::live::serve::still::held_up;
 use socket2::SockRef;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -212,14 +213,8 @@ fn answers_of_every_size_keep_their_order() {
             // A reserved opcode: what was asked before it is answered before the Close.
             writer.write_all(&frame(0x83, b"")).unwrap();
         });
-        // Nothing is read until nothing more can be written: the server holds answers, and reads no further.
-        let (mut before, mut unchanged) = (0, 0);
-        while unchanged < 4 {
-            thread::sleep(Duration::from_millis(100));
-            let now = written.load(Ordering::Relaxed);
-            unchanged = if now == before && now > 0 { unchanged + 1 } else { 0 };
-            before = now;
-        }
+        // The server holds answers by then.
+        held_up(&written);
         let rest = rest_of(&mut stream);
         assert!(rest == [&answered[..], b"\x88\x02\x03\xea"].concat(), "{} octets", rest.len());
         writes.join().unwrap();
