@@ -7,13 +7,14 @@ mod child;
 #[path = "labs/grade.rs"]
 mod grade;
 
+use child::Folder;
 use layerlab::lab::parse::{Lab, What};
 use layerlab::lab::shelf;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 fn labs() -> Vec<Lab> {
@@ -80,39 +81,10 @@ fn typed(arguments: &[&str], input: &str) -> (i32, String, String) {
     (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
 }
 
-/// A folder of its own for a test, taken away at its end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Folder {
-        let folder = std::env::temp_dir().join(format!("layerlab-{name}-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
-        Folder(folder)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-
-    /// The answers of a student who ran a lab, in this file.
-    fn answered(&self, lab: &str, student: &str, name: &str) -> String {
-        let file = self.path(name);
-        let (code, out, err) = typed(&["lab", "run", lab, "--student", student, "--answers", &file], "");
-        assert_eq!(code, 0, "{err}{out}");
-        file
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 #[test]
 fn a_quiz_shows_nothing_before_it_is_answered() {
-    let folder = Folder::new("quiz");
-    let file = &*folder.path("ada.json");
+    let folder = Folder::new();
+    let file = &*folder.file("ada.json");
     let (code, out, err) =
         typed(&["lab", "run", "4", "--quiz", "--answers", file], "3\nperhaps\n2\nrefused\n");
     assert_eq!(code, 0, "{err}{out}");
@@ -138,8 +110,8 @@ fn a_quiz_shows_nothing_before_it_is_answered() {
 /// Predict, observe, explain: what was seen is asked for before anything is told, and worked out again by the grade.
 #[test]
 fn what_was_seen_is_asked_for_before_it_is_told() {
-    let own = Folder::new("seen");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let file = folder.join("ada.json");
     let name = file.to_str().unwrap();
     let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", name];
@@ -179,8 +151,8 @@ fn what_was_learned_is_asked_for_again() {
 /// Who stops in the middle has lost nothing, and is told that it is not all.
 #[test]
 fn what_was_answered_before_a_quiz_was_left_is_kept() {
-    let own = Folder::new("left");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let file = folder.join("left.json");
     let name = file.to_str().unwrap();
     let (code, _, err) = typed(&["lab", "run", "4", "--quiz", "--answers", name], "3\n2\n");
@@ -248,8 +220,8 @@ fn a_student_is_asked_about_their_own_word() {
 /// Answers are worked out again from the captures beside them, and not believed.
 #[test]
 fn answers_are_worked_out_again() {
-    let own = Folder::new("grade");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let file = folder.join("ada-04.json");
     let name = file.to_str().unwrap();
     let (code, out, err) =
@@ -307,8 +279,8 @@ fn answers_are_worked_out_again() {
 
 #[test]
 fn a_worksheet_has_blanks_and_its_key_lies_apart() {
-    let own = Folder::new("key");
-    let key = own.0.join("key.md");
+    let own = Folder::new();
+    let key = own.path().join("key.md");
     let line = ["lab", "worksheet", "4", "--blank", "seq,ack", "--shuffle", "--key", key.to_str().unwrap()];
     let (code, sheet, err) = typed(&line, "");
     assert_eq!(code, 0, "{err}");
@@ -323,8 +295,8 @@ fn a_worksheet_has_blanks_and_its_key_lies_apart() {
 /// The captures of one machine stand in for the runs of another.
 #[test]
 fn what_one_machine_kept_another_checks() {
-    let own = Folder::new("kept");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let name = folder.to_str().unwrap();
     for lab in ["2", "15", "20"] {
         let (code, out, err) = typed(&["lab", "check", lab, "--keep", name], "");
@@ -352,8 +324,8 @@ fn the_paper_names_every_function_and_key() {
 /// A capture in the place of a run: what is about system calls is left open, the rest is checked.
 #[test]
 fn a_capture_is_checked_too() {
-    let own = Folder::new("lab4");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let capture = |name: &str, more: &[&str]| {
         let file = folder.join(name).to_str().unwrap().to_owned();
         let words = ["tcp", "echo", "hello", "--quiet", "--capture", &file];
@@ -373,8 +345,8 @@ fn a_capture_is_checked_too() {
 
 #[test]
 fn what_is_wrong_with_a_file_is_said_with_its_line() {
-    let own = Folder::new("labs");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let file = folder.join("mine.md");
     let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
     fs::write(
@@ -406,8 +378,8 @@ fn wheel(predict: &str, facts: &str) -> String {
 /// A lab whose question has no answer is wrong, whatever its facts say.
 #[test]
 fn a_question_without_one_answer_fails_the_lab() {
-    let own = Folder::new("mine");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let file = folder.join("mine.md");
     let name = file.to_str().unwrap();
     let of = |predict: &str, more: &[&str]| {
@@ -443,8 +415,8 @@ fn a_question_without_one_answer_fails_the_lab() {
 /// What was typed wrong is status 2, and nothing is claimed before it is seen.
 #[test]
 fn what_was_typed_wrong_is_no_answer() {
-    let own = Folder::new("typed");
-    let folder = &own.0;
+    let own = Folder::new();
+    let folder = own.path();
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
     let [mine, latin, dir, wrong] = ["mine.md", "latin.md", "", "wrong.md"].map(path);

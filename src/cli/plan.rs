@@ -250,6 +250,11 @@ pub(crate) fn width(asked: Option<u16>, to_stderr: bool) -> usize {
     }
 }
 
+/// Whether a terminal would know escape sequences: one that says that it is dumb does not.
+pub(crate) fn knows_sequences() -> bool {
+    env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
 /// How text looks where no run is shown.
 pub(crate) fn plain_style(look: LookArgs, model: ModelArg, to_stderr: bool) -> Style {
     let terminal = if to_stderr { io::stderr().is_terminal() } else { io::stdout().is_terminal() };
@@ -259,8 +264,7 @@ pub(crate) fn plain_style(look: LookArgs, model: ModelArg, to_stderr: bool) -> S
         color: match look.color {
             ColorArg::Always => true,
             ColorArg::Never => false,
-            // A terminal that says that it is dumb knows no escape sequences.
-            ColorArg::Auto => terminal && !no_color && env::var_os("TERM").is_none_or(|term| term != "dumb"),
+            ColorArg::Auto => terminal && !no_color && knows_sequences(),
         },
         models: models(model),
         ..Style::default()

@@ -70,10 +70,8 @@ fn chosen(vary: &Vary, student: Option<&Student>) -> usize {
 #[must_use]
 pub fn personal(lab: &Lab, student: &Student) -> Lab {
     let mut own = lab.clone();
-    let all: Vec<&Vary> = lab.runs().flat_map(|run| &run.vary).collect();
-    let texts = Own::of(&all, student);
-    let mut above: Vec<&Vary> = Vec::new();
-    for (part, of_file) in own.parts.iter_mut().zip(&lab.parts) {
+    let texts = Own::of(lab.runs().flat_map(|run| &run.vary), student);
+    for part in &mut own.parts {
         match &mut part.what {
             What::Prose(text) => texts.put(text),
             What::Predict(predict) => {
@@ -82,11 +80,9 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
             }
             What::Check(statements) => statements.iter_mut().for_each(|one| texts.put(&mut one.words)),
             What::Run(run) | What::Change(Change { run, .. }) => {
-                // A change is of the run above it. The same word in another command means something else.
-                if let What::Run(of_file) = &of_file.what {
-                    above = of_file.vary.iter().collect();
-                }
-                let commands = Own::of(&above, student);
+                // The same word in another command means something else.
+                let of_file = run.vary.clone();
+                let commands = Own::of(of_file.iter(), student);
                 commands.put_words(&mut run.command);
                 let words = run.words.iter().map(|word| commands.of_word(word).to_owned());
                 run.words = words.collect();
@@ -103,9 +99,9 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
 struct Own<'v>(Vec<(&'v str, &'v str)>);
 
 impl<'v> Own<'v> {
-    fn of(varies: &[&'v Vary], student: &Student) -> Own<'v> {
-        let pair = |vary: &&'v Vary| (&*vary.options[0], &*vary.options[chosen(vary, Some(student))]);
-        Own(varies.iter().map(pair).collect())
+    fn of(varies: impl Iterator<Item = &'v Vary>, student: &Student) -> Own<'v> {
+        let pair = |vary: &'v Vary| (&*vary.options[0], &*vary.options[chosen(vary, Some(student))]);
+        Own(varies.map(pair).collect())
     }
 
     fn of_word<'a>(&'a self, word: &'a str) -> &'a str {
@@ -239,5 +235,25 @@ mod tests {
         let own = personal(&lab, &student.unwrap());
         let commands: Vec<&str> = own.runs().map(|run| &*run.command).collect();
         assert_eq!(commands, ["layerlab tcp echo cd", "layerlab tcp echo ab"]);
+    }
+
+    #[test]
+    fn a_change_becomes_no_other_command() {
+        let lab = "# T\n\n```lab\nnumber: 9\nmodule: T. T\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\n\
+            ```run\nlayerlab tcp echo dice\nvary one: dice | run\n```\n\n\
+            ```change\nlayerlab wire dice --seeds 1\n```\n\n```change\nlayerlab tcp echo a dice\n```\n\n\
+            ## Sources\n\n- RFC 9293 s3.5: the handshake\n";
+        let lab = Lab::parse("t.md", lab).unwrap();
+        let of = |student: &Student| {
+            let own = personal(&lab, student);
+            let changes = own.parts.into_iter().filter_map(|part| match part.what {
+                What::Change(change) => Some(change.run.words.join(" ")),
+                _ => None,
+            });
+            changes.collect::<Vec<_>>()
+        };
+        let all: Vec<_> = (0..20).map(|n| of(&Student::new(&format!("s{n}"), 9))).collect();
+        assert!(all.iter().all(|changes| changes[0] == "wire dice --seeds 1"));
+        assert!(all.iter().any(|changes| changes[1] == "tcp echo a run"));
     }
 }

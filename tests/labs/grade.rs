@@ -1,12 +1,21 @@
 //! `layerlab lab grade`: whose runs they are, captures that are cut, files that are none, labs of one's own.
 
-use super::{Folder, typed};
+use super::child::Folder;
+use super::typed;
 use flate2::{Compression, write::GzEncoder};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+
+/// The answers of a student who ran a lab, in this file.
+fn answered(folder: &Folder, lab: &str, student: &str, name: &str) -> String {
+    let file = folder.file(name);
+    let (code, out, err) = typed(&["lab", "run", lab, "--student", student, "--answers", &file], "");
+    assert_eq!(code, 0, "{err}{out}");
+    file
+}
 
 /// The status, and one grade a line.
 fn graded(files: &[&str]) -> (i32, Vec<Value>) {
@@ -18,8 +27,8 @@ fn graded(files: &[&str]) -> (i32, Vec<Value>) {
 /// Lab 19's commands name their seed themselves, each student another.
 #[test]
 fn a_lab_whose_commands_name_their_seed_is_passed_by_who_ran_it() {
-    let folder = Folder::new("luck");
-    let file = folder.answered("19", "ada", "ada.json");
+    let folder = Folder::new();
+    let file = answered(&folder, "19", "ada", "ada.json");
     let (code, grades) = graded(&[&file]);
     assert_eq!(
         (code, &grades[0]["seed"], &grades[0]["pass"]),
@@ -35,9 +44,9 @@ fn a_lab_whose_commands_name_their_seed_is_passed_by_who_ran_it() {
 
 #[test]
 fn a_capture_that_is_cut_shows_nothing_and_accuses_nobody() {
-    let folder = Folder::new("cut");
-    let file = folder.answered("2", "ada", "ada.json");
-    let [one, two] = ["ada-1.pcapng", "ada-2.pcapng"].map(|name| folder.path(name));
+    let folder = Folder::new();
+    let file = answered(&folder, "2", "ada", "ada.json");
+    let [one, two] = ["ada-1.pcapng", "ada-2.pcapng"].map(|name| folder.file(name));
     let octets = fs::read(&one).unwrap();
     // The stamp is the last block: its length stands at its end.
     let stamp = u32::from_le_bytes(octets[octets.len() - 4..].try_into().unwrap()) as usize;
@@ -72,22 +81,22 @@ fn a_capture_that_is_cut_shows_nothing_and_accuses_nobody() {
 /// What a command printed and was kept is as whole as its last line.
 #[test]
 fn lines_that_are_cut_are_refused_too() {
-    let folder = Folder::new("lines");
-    let kept = folder.path("23-1.jsonl");
+    let folder = Folder::new();
+    let kept = folder.file("23-1.jsonl");
     fs::write(&kept, "{\"kind\": \"run\"}\n{\"kind\": \"pu").unwrap();
     for nth in 2..=4 {
-        fs::write(folder.path(&format!("23-{nth}.pcapng")), "").unwrap();
+        fs::write(folder.file(&format!("23-{nth}.pcapng")), "").unwrap();
     }
-    let (code, _, err) = typed(&["lab", "check", "23", "--capture", folder.0.to_str().unwrap()], "");
+    let (code, _, err) = typed(&["lab", "check", "23", "--capture", folder.path().to_str().unwrap()], "");
     assert!(code == 2 && err.contains(&kept) && err.contains("ends in the middle of a line"), "{err}");
 }
 
 /// A few octets that unpack to very many, or frames that there is very much to say of, cost neither time nor memory.
 #[test]
 fn a_capture_that_unpacks_to_too_much_is_refused() {
-    let folder = Folder::new("packed");
-    let file = folder.answered("2", "ada", "ada.json");
-    let one = folder.path("ada-1.pcapng");
+    let folder = Folder::new();
+    let file = answered(&folder, "2", "ada", "ada.json");
+    let one = folder.file("ada-1.pcapng");
     let capture = fs::read(&one).unwrap();
     let block = |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<u8>>();
     // A block of local use with nothing in it that anybody knows, and a packet without an octet.
@@ -108,11 +117,11 @@ fn a_capture_that_unpacks_to_too_much_is_refused() {
 /// Each file that was given has its row, line or test, whatever became of it.
 #[test]
 fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
-    let folder = Folder::new("rows");
-    let file = folder.answered("2", "ada", "ada.json");
-    let again = folder.path("again.json");
+    let folder = Folder::new();
+    let file = answered(&folder, "2", "ada", "ada.json");
+    let again = folder.file("again.json");
     fs::write(&again, fs::read_to_string(&file).unwrap().replace("\"holds\"", "\"fails\"")).unwrap();
-    let [none, garbage, folder_in] = ["none.json", "garbage.json", "folder"].map(|name| folder.path(name));
+    let [none, garbage, folder_in] = ["none.json", "garbage.json", "folder"].map(|name| folder.file(name));
     fs::write(&garbage, "[]").unwrap();
     fs::create_dir(&folder_in).unwrap();
     let files = [&*none, &*file, &*garbage, &*folder_in, &*again];
@@ -157,35 +166,35 @@ fn a_file_that_is_none_has_its_row_and_costs_nobody_theirs() {
     assert_eq!(table.lines().next().unwrap().split(',').collect::<Vec<_>>(), columns);
     assert_eq!(grades[1].as_object().unwrap().keys().map(String::as_str).collect::<BTreeSet<_>>(), keys);
     // A capture that was graded with its answers is not graded once more, however it is spelt.
-    let capture = folder.path("folder/../ada-1.pcapng");
+    let capture = folder.file("folder/../ada-1.pcapng");
     let (code, grades) = graded(&[&file, &capture]);
     assert_eq!((code, grades.len()), (0, 1), "{grades:?}");
 }
 
 #[test]
 fn a_lab_of_ones_own_is_graded_by_its_file() {
-    let folder = Folder::new("own");
+    let folder = Folder::new();
     let text =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/02-five-octets.md")).unwrap();
     let own = |number: &str| {
-        let file = folder.path(&format!("own-{number}.md"));
+        let file = folder.file(&format!("own-{number}.md"));
         let mine = text.replace("number: 2\n", &format!("number: {number}\n")).replacen("# ", "# My ", 1);
         fs::write(&file, mine).unwrap();
         file
     };
     // A number that the course does not have.
     let lab = own("90");
-    let file = folder.answered(&lab, "ada", "ninety.json");
+    let file = answered(&folder, &lab, "ada", "ninety.json");
     let (code, grades) = graded(&[&file]);
     let unread = grades[0]["unread"][0].as_str().unwrap();
     assert!(code == 2 && unread.contains("no lab 90") && unread.contains("--lab FILE"), "{unread}");
     let (code, grades) = graded(&["--lab", &lab, &file]);
     assert_eq!((code, &grades[0]["lab"], &grades[0]["pass"]), (0, &90.into(), &true.into()), "{grades:?}");
-    let [one, two] = ["ninety-1.pcapng", "ninety-2.pcapng"].map(|name| folder.path(name));
+    let [one, two] = ["ninety-1.pcapng", "ninety-2.pcapng"].map(|name| folder.file(name));
     assert_eq!(graded(&["--lab", &lab, &one, &two]).0, 0, "captures alone");
     // One that it has: the lab that is named comes first, and without it the title tells.
     let course = own("4");
-    let file = folder.answered(&course, "ada", "four.json");
+    let file = answered(&folder, &course, "ada", "four.json");
     let (code, grades) = graded(&["--lab", &lab, "--lab", &course, &file]);
     assert_eq!((code, &grades[0]["pass"]), (0, &true.into()), "{grades:?}");
     let (code, grades) = graded(&[&file]);
@@ -194,5 +203,5 @@ fn a_lab_of_ones_own_is_graded_by_its_file() {
     assert_eq!(grades[0]["fails"], Value::Array(vec![]), "the course's lab says nothing of it");
     let (code, _, err) = typed(&["lab", "grade", "--lab", &course, "--lab", &course, &file], "");
     assert!(code == 2 && err.contains("both lab 4"), "{err}");
-    assert_eq!(typed(&["lab", "grade", "--lab", &folder.path("none.md"), &file], "").0, 2);
+    assert_eq!(typed(&["lab", "grade", "--lab", &folder.file("none.md"), &file], "").0, 2);
 }

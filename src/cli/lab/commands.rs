@@ -2,16 +2,15 @@
 //! its place. Nothing is run.
 
 use crate::cli::args::Cli;
-use crate::lab::parse::{Change, Needs, Run, Vary, What};
+use crate::lab::parse::{Change, Needs, Run, What};
 use crate::lab::{Lab, LabError, Problem};
 use clap::{Error, Parser};
 
 /// What the program would say of a command, told with the lab's file and line.
 pub(super) fn check(lab: &Lab) -> Result<(), LabError> {
-    let vary: Vec<&Vary> = lab.runs().flat_map(|run| &run.vary).collect();
     for part in &lab.parts {
         let (What::Run(run) | What::Change(Change { run, .. })) = &part.what else { continue };
-        for words in all(run, &vary) {
+        for words in all(run) {
             if let Some(said) = wrong(&words, run, lab.needs) {
                 let command = format!("layerlab {}", words.join(" "));
                 let problem = Problem::Words { command, said };
@@ -22,10 +21,10 @@ pub(super) fn check(lab: &Lab) -> Result<(), LabError> {
     Ok(())
 }
 
-/// A command's words, and those with each other value of what varies.
-fn all(run: &Run, vary: &[&Vary]) -> Vec<Vec<String>> {
+/// A command's words, and those with each other value of what varies in it.
+fn all(run: &Run) -> Vec<Vec<String>> {
     let mut all = vec![run.words.clone()];
-    for vary in vary.iter().filter(|vary| run.words.contains(&vary.options[0])) {
+    for vary in &run.vary {
         all.extend(vary.options[1..].iter().map(|option| {
             let put = |word: &String| if *word == vary.options[0] { option } else { word }.clone();
             run.words.iter().map(put).collect()

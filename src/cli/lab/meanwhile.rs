@@ -1,5 +1,6 @@
 //! What a terminal shows while a lab's command runs: for how long, and what came last. Nothing is left of it.
 
+use crate::cli::plan::knows_sequences;
 use crate::lab::run::Meanwhile;
 use crate::narrate::quiz;
 use std::io::{self, IsTerminal, Write};
@@ -12,8 +13,7 @@ const COLUMNS: usize = 80;
 
 /// Who is told, where there is a terminal for it: standard error, for results may go elsewhere.
 pub(crate) fn listener() -> Option<fn(Meanwhile<'_>)> {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    (io::stderr().is_terminal() && !dumb).then_some(tell as fn(Meanwhile<'_>))
+    (io::stderr().is_terminal() && knows_sequences()).then_some(tell as fn(Meanwhile<'_>))
 }
 
 fn tell(meanwhile: Meanwhile<'_>) {

@@ -47,6 +47,7 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
             Usage(format!("there is no lab {number}: `layerlab lab list` names those that there are"))
         })
     });
+    let is_own = carried.is_none();
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
@@ -63,7 +64,10 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
         }
     };
     let lab = Lab::parse(&file, &text).map_err(|error| Usage(error.to_string()))?;
-    commands::check(&lab).map_err(|error| Usage(error.to_string()))?;
+    // Those of the course are held to it by a test, and need not be looked at each time.
+    if is_own {
+        commands::check(&lab).map_err(|error| Usage(error.to_string()))?;
+    }
     Ok((lab, text))
 }
 

@@ -8,6 +8,7 @@ mod keys;
 mod terminal;
 
 use super::args::{ShowArgs, ViewArg};
+use super::plan::knows_sequences;
 use crate::host::signal;
 use crate::model::{Event, Flow, Located, Outcome, Run, Sink};
 use crate::narrate::Style;
@@ -45,8 +46,7 @@ pub(crate) fn is_wanted(show: &ShowArgs) -> bool {
 
 /// Whether there is a terminal that takes it.
 pub(crate) fn is_possible() -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stdin().is_terminal() && io::stdout().is_terminal() && !dumb
+    io::stdin().is_terminal() && io::stdout().is_terminal() && knows_sequences()
 }
 
 /// A listener that shows what it hears on the whole screen.

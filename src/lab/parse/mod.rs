@@ -250,8 +250,25 @@ impl Lab {
             return Err(error(text.lines().count().max(1), Problem::NoSources));
         }
         lab.parts = parts;
+        lab.vary_changes();
         names::check(&lab).map_err(|(line, problem)| error(line, problem))?;
         Ok(lab)
+    }
+
+    /// What varies in a run varies in its changes too, where it makes no other command of them: a file from elsewhere
+    /// starts no program.
+    fn vary_changes(&mut self) {
+        let mut above: &[Vary] = &[];
+        for part in &mut self.parts {
+            match &mut part.what {
+                What::Run(run) => above = &run.vary,
+                What::Change(Change { run, .. }) => {
+                    let may = |vary: &&Vary| commands::may_vary(&run.words, &vary.options);
+                    run.vary.extend(above.iter().filter(may).cloned());
+                }
+                _ => {}
+            }
+        }
     }
 
     /// What is checked of a run: the blocks between it and the next; `part` is the run's own place, or one behind it.

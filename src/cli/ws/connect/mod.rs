@@ -367,7 +367,7 @@ impl Talk<'_> {
             self.screen
                 .remark(&format!("connected to {}; /help lists commands, Ctrl-D closes", self.args.url))?;
             #[cfg(feature = "edit")]
-            if terminal::is_able() {
+            if crate::cli::plan::knows_sequences() {
                 self.screen.edited(terminal::edit(tell)?);
                 return Ok(());
             }

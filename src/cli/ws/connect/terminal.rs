@@ -23,11 +23,6 @@ pub(super) struct Above {
     modes: Option<crate::host::Modes>,
 }
 
-/// Whether the terminal can be steered.
-pub(super) fn is_able() -> bool {
-    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
-}
-
 /// Reads lines in a thread of its own, which ends with the process.
 ///
 /// # Errors
