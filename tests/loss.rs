@@ -111,8 +111,8 @@ fn patience_doubles(backend: &str) -> Outcome {
     let gaps: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
     check(gaps.len() >= 4, || format!("only {gaps:?}"))?;
     for pair in gaps[2..].windows(2).take(2) {
-        let ratio = pair[1] as f64 / pair[0] as f64;
-        check((1.7..2.4).contains(&ratio), || format!("{ratio:.2} in {gaps:?}"))?;
+        // On a busy machine a timer fires late, by as much whatever the wait was.
+        check(pair[1].abs_diff(2 * pair[0]) < 350_000_000, || format!("not twice as long: {gaps:?}"))?;
     }
     let lane = lines.lane("tcp-cubic");
     check(lane["delivered"] == 0 && lane["lost"] == 1, || lane.to_string())
@@ -120,14 +120,17 @@ fn patience_doubles(backend: &str) -> Outcome {
 
 /// Lab 15: a hole in the middle is told of by the segments behind it; one at the end by nothing but time.
 fn which_segment(backend: &str) -> Outcome {
-    // Nine segments at once, the third lost: those behind it each earn an acknowledgment with SACK blocks that grow.
+    // Nine segments at once, the third lost: those behind it earn acknowledgments with SACK blocks that grow.
     let full = "--lanes tcp --size 1444 --every 0ms --delay 10ms --ledger";
     let lines = loss(backend, &format!("{full} --messages 9 --drop data#3"))?;
     let again: Vec<&Value> = lines.of("retransmission", "tcp-cubic").collect();
     check(again.len() == 1 && again[0]["trigger"] == "fast", || format!("{again:?}"))?;
     let told = sacks(&lines);
-    check(told.len() == 6, || format!("acknowledgments with SACK blocks: {told:?}"))?;
+    // Six, unless some arrived while the program was in recv(): its kernel puts those aside, joins them, and
+    // acknowledges them as one (tcp_add_backlog).
+    check((1..=6).contains(&told.len()), || format!("acknowledgments with SACK blocks: {told:?}"))?;
     check(told.windows(2).all(|pair| pair[0] < pair[1]), || format!("they do not grow: {told:?}"))?;
+    check(told.last() == Some(&(9 * 1448 + 1)), || format!("the last tells of the ninth segment: {told:?}"))?;
 
     // The last of three: no acknowledgment tells of it.
     let lines = loss(backend, &format!("{full} --messages 3 --drop data#3"))?;
@@ -137,10 +140,15 @@ fn which_segment(backend: &str) -> Outcome {
     check(sacks(&lines).is_empty(), || format!("{:?}", sacks(&lines)))?;
     check(lines.lane("tcp-cubic")["delivered"] == 3, || lines.lane("tcp-cubic").to_string())?;
 
-    // Without SACK the duplicates carry nothing, and three of them do (RFC 5681 s3.2).
+    // Without SACK the duplicates carry nothing, and three of them do (RFC 5681 s3.2). Six come, unless some were
+    // joined, as above; fewer than three leave it to time.
     let lines = loss(backend, &format!("{full} --messages 9 --drop data#3 --sysctl net.ipv4.tcp_sack=0"))?;
     let again: Vec<&Value> = lines.of("retransmission", "tcp-cubic").collect();
-    check(again.len() == 1 && again[0]["trigger"] == "fast", || format!("{again:?}"))?;
+    let back = lines.of("frame", "tcp-cubic").filter(|f| f["direction"] == "to-client");
+    let duplicates = back.filter(|f| f["tcp"]["ack"] == 2 * 1448 + 1).count() - 1;
+    let by = if duplicates >= 3 { "fast" } else { "timeout" };
+    check(again[0]["trigger"] == by, || format!("{duplicates} duplicates: {again:?}"))?;
+    check(again.len() == 1 || by == "timeout", || format!("{again:?}"))?;
     check(sacks(&lines).is_empty(), || format!("{:?}", sacks(&lines)))
 }
 
@@ -373,5 +381,5 @@ fn distributions(backend: &str) -> Outcome {
     let early = early.fold(0.0, f64::max);
     check(early < 2.23 / n.sqrt(), || format!("too many are early: {early}"))?;
     let middle = took[took.len() / 2];
-    check((19.0..22.0).contains(&middle), || format!("half took less than {middle} ms, not about 20"))
+    check((19.0..24.5).contains(&middle), || format!("half took less than {middle} ms, not about 20"))
 }

@@ -17,7 +17,8 @@ fn row(out: &mut String, name: &str, text: &str, style: &Style) {
     let room = style.columns() - NAME - 1;
     for (i, part) in wrap(&safe(text, style.ascii), room, room).into_iter().enumerate() {
         let name = pad(if i == 0 { name } else { "" }, NAME);
-        out.push_str(&format!("{name} {part}\n"));
+        out.push_str(format!("{name} {part}").trim_end());
+        out.push('\n');
     }
 }
 

@@ -139,6 +139,12 @@ fn ladder_of_an_echo_and_of_a_loss() {
     );
 }
 
+#[test]
+fn a_name_of_blanks_leaves_none_at_the_end_of_its_line() {
+    let text = super::heading::run(&Run { wire: "\u{a0} ".to_owned(), ..fixture::run() }, &Style::default());
+    assert!(text.lines().any(|line| line == "wire"), "{text}");
+}
+
 fn style() -> impl Strategy<Value = Style> {
     let models = prop_oneof![Just(Models::Osi), Just(Models::TcpIp), Just(Models::Both)];
     let show = prop_oneof![Just(TcpInfoShow::Off), Just(TcpInfoShow::Changes), Just(TcpInfoShow::All)];

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) type Files = BTreeMap<String, Option<String>>;
 
 /// What may stand at the top level.
-const TOP: [&str; 16] = [
+const TOP: [&str; 17] = [
+    ".cargo",
     ".ci",
     ".gitignore",
     "CHANGELOG.md",

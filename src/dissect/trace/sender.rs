@@ -312,6 +312,11 @@ impl<'a> Walk<'a> {
         {
             return (Repair::AfterTimeout { timeout: self.found[first].frame }, Inferred);
         }
+        if let Some(sent) = sent_before
+            && self.only_acknowledged(s, sent)
+        {
+            return self.timer(at, s, at.since(sent), timeout);
+        }
         if let Some(signal) = self.signal(s.start, sent_before)
             && !(waited_out || expired && (signal == Signal::PartialAck || !prompt))
         {
@@ -328,6 +333,13 @@ impl<'a> Walk<'a> {
             };
         }
         self.timer(at, s, quiet, timeout)
+    }
+
+    /// Whether all that was heard of the segment since it was sent is that it had arrived. No sender that knows so sends it
+    /// again: a timer ran out while the acknowledgment was between the place where it was seen and the sender's TCP.
+    fn only_acknowledged(&self, s: &Segment, sent: Time) -> bool {
+        let told = self.signals.last().is_some_and(|(heard, _)| *heard >= sent);
+        self.stream.uses_sack() == Some(true) && s.end <= self.una && !told
     }
 
     /// What acknowledgments told of the octets at `start`, since they were sent last.

@@ -297,6 +297,27 @@ fn a_tail_is_probed_where_the_sender_is_known_to_probe() {
 }
 
 #[test]
+fn a_timer_that_crosses_the_acknowledgment_is_no_answer_to_it() {
+    let mut play = Play::opened();
+    play.data(20, 1, 100);
+    let sent = play.data(20, 101, 100);
+    // It is at the client's host after 76 ms, and 4 ms later its TCP has not heard it yet: the host is busy.
+    play.ack(66, 201, &[]);
+    let again = play.data(80, 101, 100);
+    assert_eq!(play.found(), [(again, sent, Repair::TailLossProbe)]);
+    assert_eq!(play.trace.retransmissions()[0].certainty, Certainty::Inferred);
+
+    // What SACK said had overtaken it was an answer, though the segment came after all.
+    let mut play = Play::opened();
+    let late = play.data(20, 1, 100);
+    play.data(20, 101, 100);
+    play.ack(60, 1, &[(101, 201)]);
+    play.ack(66, 201, &[]);
+    let again = play.data(80, 1, 100);
+    assert_eq!(play.found(), [(again, late, Repair::Fast(Signal::Sack(0)))]);
+}
+
+#[test]
 fn a_foreign_timer_is_told_by_its_length_where_that_is_enough() {
     let mut play = Play::foreign();
     let lost = play.lost(20, 1, 100);
