@@ -241,6 +241,35 @@ fn a_labs_values_are_those_that_are_written() {
     same(&path, &written, &values.iter().map(row).collect::<String>());
 }
 
+/// A lab that compares such a field with a text is refused: it is a number wherever it was seen.
+#[test]
+fn a_labs_numbers_are_those_that_are_written() {
+    use layerlab::lab::Value;
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/lab/parse");
+    let fields = fs::read_to_string(folder.join("fields.txt")).unwrap();
+    let lines = lines();
+    let number = |name: &&str| {
+        let mut seen = lines.iter().map(|line| layerlab::lab::filter::field(line, name)).peekable();
+        let is_number = |value: &Value| matches!(value, Value::Number(_) | Value::Missing);
+        let all = |value: Value| match value {
+            Value::List(members) => members.iter().all(is_number),
+            one => is_number(&one),
+        };
+        let there = lines.iter().any(|line| match layerlab::lab::filter::field(line, name) {
+            Value::List(members) => members.iter().any(|member| matches!(member, Value::Number(_))),
+            one => matches!(one, Value::Number(_)),
+        });
+        there && seen.all(all)
+    };
+    let numbers: Vec<&str> = fields.lines().filter(number).collect();
+    for field in ["tcp.len", "frame.number", "ip.ttl", "at_ns", "udp.dstport"] {
+        assert!(numbers.contains(&field), "{field}");
+    }
+    let path = folder.join("numbers.txt");
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    same(&path, &written, &numbers.iter().map(|name| format!("{name}\n")).collect::<String>());
+}
+
 /// The texts of a folder's code that are names with dots, as Wireshark's are.
 fn literals(folder: &Path, names: &mut BTreeSet<String>) {
     for entry in fs::read_dir(folder).unwrap() {

@@ -132,6 +132,16 @@ pub enum Problem {
         /// The field that is probably meant.
         near: Option<String>,
     },
+    /// A text, where a field is a number.
+    #[error("{field} is a number, never {text:?}: write {}", number.as_deref().unwrap_or("a number, without quotes"))]
+    NoText {
+        /// The field.
+        field: String,
+        /// What it is compared with.
+        text: String,
+        /// The number that was meant.
+        number: Option<String>,
+    },
     /// A text that a field cannot be.
     #[error("{field} is never {text:?}{remedy}")]
     NoValue {

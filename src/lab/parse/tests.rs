@@ -122,6 +122,7 @@ fn a_word_that_a_field_can_be_is_taken() {
         "data.by.script == \"anything\"",
         "data.flags == \"ACK\"",
         "word == \"droped\"",
+        "data.tcp.flags == \"0x12\"",
     ] {
         let lab = LAB.replace("data.frame.len\n  == 66 + len(word)", fact);
         assert!(lab.contains(fact));
@@ -209,6 +210,8 @@ fn what_is_wrong_names_file_line_and_remedy() {
             27,
             "fate is never \"droped\" (did you mean dropped?)",
         ),
+        ("first(tcp.len > 0)", "first(tcp.len == \"5\")", 27, "tcp.len is a number, never \"5\": write 5"),
+        ("first(tcp.len > 0)", "first(ip.ttl in {\"low\"})", 27, "write a number, without quotes"),
         ("first(tcp.len > 0)", "first(\"to_client\" == direction)", 27, "(did you mean to-client?)"),
         ("first(tcp.len > 0)", "first(call in {\"send\", \"conect\"})", 27, "(did you mean connect?)"),
         ("first(tcp.len > 0)", "first(errno != \"ECONREFUSED\")", 27, "(did you mean ECONNREFUSED?)"),

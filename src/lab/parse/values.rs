@@ -4,7 +4,7 @@
 use super::Problem;
 use super::names::Lets;
 use crate::lab::expression::{Comparison, Expression, Function};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 /// Every field whose values are words that are known, a field a line, and its words: written by a test from
@@ -14,10 +14,13 @@ static VALUES: LazyLock<BTreeMap<&str, Vec<&str>>> = LazyLock::new(|| {
     lines.map(|(field, words)| (field, words.split(' ').collect())).collect()
 });
 
+/// Every field that is a number wherever it stands, a name a line: written by a test from the lines that are written.
+static NUMBERS: LazyLock<BTreeSet<&str>> = LazyLock::new(|| include_str!("numbers.txt").lines().collect());
+
 /// As many words as are told in one sentence.
 const TOLD: usize = 20;
 
-/// Each text that such a field is compared with is one that it can be.
+/// Each text that a field is compared with is one that it can be.
 pub(super) fn check(expression: &Expression, lets: &Lets) -> Result<(), Problem> {
     let texts: Vec<(&Expression, &Expression, bool)> = match expression {
         Expression::Compare(a, how, b) => {
@@ -63,6 +66,11 @@ fn texts_of(expression: &Expression) -> Vec<&str> {
 }
 
 fn is_one(field: &str, text: &str, part: bool) -> Result<(), Problem> {
+    // A number in hexadecimal is one between quotes too, as flags are written.
+    if NUMBERS.contains(field) && !text.starts_with("0x") {
+        let number = text.parse::<f64>().ok().map(|_| text.to_owned());
+        return Err(Problem::NoText { field: field.to_owned(), text: text.to_owned(), number });
+    }
     let Some(words) = VALUES.get(field) else { return Ok(()) };
     // A router has its number behind it: `router2`.
     let bare = if field == "place" { text.trim_end_matches(|c: char| c.is_ascii_digit()) } else { text };
