@@ -141,7 +141,7 @@ fn ladder_of_an_echo_and_of_a_loss() {
 
 #[test]
 fn a_name_of_blanks_leaves_none_at_the_end_of_its_line() {
-    let text = super::heading::run(&Run { wire: "\u{a0} ".to_owned(), ..fixture::run() }, &Style::default());
+    let text = super::heading::run(&Run { wire: " ".to_owned(), ..fixture::run() }, &Style::default());
     assert!(text.lines().any(|line| line == "wire"), "{text}");
 }
 
