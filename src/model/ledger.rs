@@ -182,13 +182,18 @@ pub enum Fate {
 
 impl Fate {
     /// The copies that arrive: none, one or two.
-    pub fn deliveries(&self) -> impl Iterator<Item = &Delivery> {
+    pub fn deliveries(&self) -> impl Iterator<Item = &Delivery> + Clone {
         let (a, b) = match self {
             Fate::Delivered(d) => (Some(d), None),
             Fate::Duplicated { first, second, .. } => (Some(first), Some(second)),
             Fate::Dropped { .. } => (None, None),
         };
         a.into_iter().chain(b)
+    }
+
+    /// The rule that flipped a bit of a copy, of the first that has one.
+    pub fn damage(&self) -> Option<&Rule> {
+        self.deliveries().find_map(|d| d.corrupted.as_ref()).map(|(_, by)| by)
     }
 
     /// Whether the frame was dropped.

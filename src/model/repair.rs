@@ -38,6 +38,11 @@ pub enum Repair {
     },
     /// A SYN or SYN-ACK that was not answered.
     Handshake,
+    /// The SYN that a SYN-ACK answers came again, and is answered again (RFC 9293 s3.10.7.4).
+    Asked {
+        /// Whether what came again was a second copy of one frame.
+        copy: bool,
+    },
     /// A timer of its sender, but not which: tail-loss probe or retransmission timeout.
     Timer,
     /// Nothing that was seen tells.
@@ -46,8 +51,8 @@ pub enum Repair {
 
 impl Repair {
     /// The names of all kinds, in the order of [`Repair::index`].
-    pub const NAMES: [&'static str; 7] =
-        ["fast", "tail_loss_probe", "timeout", "after_timeout", "handshake", "timer", "unknown"];
+    pub const NAMES: [&'static str; 8] =
+        ["fast", "tail_loss_probe", "timeout", "after_timeout", "handshake", "asked", "timer", "unknown"];
 
     /// Which kind it is, for counting: an index into [`Repair::NAMES`].
     pub const fn index(self) -> usize {
@@ -57,8 +62,9 @@ impl Repair {
             Repair::Timeout { .. } => 2,
             Repair::AfterTimeout { .. } => 3,
             Repair::Handshake => 4,
-            Repair::Timer => 5,
-            Repair::Unknown => 6,
+            Repair::Asked { .. } => 5,
+            Repair::Timer => 6,
+            Repair::Unknown => 7,
         }
     }
 
@@ -101,6 +107,15 @@ pub enum LossCause {
         /// Why it was dropped.
         by: Rule,
     },
+    /// They had arrived, but the acknowledgment of them had a flipped bit: its receiver threw it away.
+    AckCorrupted {
+        /// The frame that had carried them.
+        frame: FrameName,
+        /// The first frame that acknowledged them.
+        ack: FrameName,
+        /// Why its bit was flipped.
+        by: Rule,
+    },
     /// They had arrived, but the acknowledgment of them was still on its way.
     AckUnderWay {
         /// The frame that had carried them.
@@ -139,6 +154,7 @@ impl LossCause {
             LossCause::Corrupted { .. } => "corrupted",
             LossCause::UnderWay { .. } => "under_way",
             LossCause::AckDropped { .. } => "ack_dropped",
+            LossCause::AckCorrupted { .. } => "ack_corrupted",
             LossCause::AckUnderWay { .. } => "ack_under_way",
             LossCause::NotAcknowledged { .. } => "not_acknowledged",
             LossCause::Missing { .. } => "missing",
@@ -158,6 +174,7 @@ impl LossCause {
             | LossCause::NotCaptured => Some(false),
             LossCause::UnderWay { .. }
             | LossCause::AckDropped { .. }
+            | LossCause::AckCorrupted { .. }
             | LossCause::AckUnderWay { .. }
             | LossCause::NotAcknowledged { .. }
             | LossCause::HadArrived { .. } => Some(true),

@@ -16,6 +16,13 @@ const DELAYED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::
 /// No timer of TCP is shorter than this.
 const TIMER_MIN: Duration = Duration::from_millis(2);
 
+/// Linux waits for at least this much more than a round trip before it takes octets for lost (TCP_RTO_MIN); before the first
+/// round trip a timeout is a second (RFC 6298 s2.1).
+const TIMEOUT_MORE: Duration = Duration::from_millis(200);
+const TIMEOUT_FIRST: Duration = Duration::from_secs(1);
+/// A SYN that comes again is answered at once; what lies between is how late a busy host is.
+const ANSWERED: Duration = Duration::from_millis(500);
+
 /// How a program gave up sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum End {
@@ -44,10 +51,15 @@ struct Sender {
     window: Option<u32>,
     /// Acknowledgments that its peer sent: up to which octet, and the right-most SACK block.
     acks: VecDeque<(u64, Option<u32>, FrameId)>,
-    /// When it sent last, and its SYN: a round trip later the SYN-ACK came.
+    /// When it sent last, and its SYN (or SYN-ACK): a round trip later the answer came.
     last_sent: Option<Time>,
     syn: Option<Time>,
     syn_ack: Option<FrameId>,
+    /// SYNs of its peer, and when it answered one.
+    asks: VecDeque<FrameId>,
+    answers: VecDeque<Time>,
+    /// What it sent again last, where a timer made it: the first octet, and how long it had waited.
+    waited: Option<(u32, Duration)>,
     end: Option<End>,
 }
 
@@ -60,6 +72,14 @@ pub(super) struct Held {
     pub(super) waited: Duration,
     /// Octets that were not acknowledged when send() returned.
     pub(super) in_flight: u64,
+}
+
+/// A wait that is long enough for a retransmission timeout.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Waited {
+    pub(super) took: Duration,
+    /// About twice as long as the wait for the same octets before.
+    pub(super) doubled: bool,
 }
 
 /// See the module's page.
@@ -104,20 +124,26 @@ impl Flows {
         remember(&mut sender.sends, (sender.handed, at));
     }
 
-    /// Learns from a segment.
-    pub(super) fn segment(&mut self, at: Time, seen: &Seen, tcp: &Tcp) {
+    /// Learns from a segment. `waited`: for how long its sender had been silent, where that was a timeout's time.
+    pub(super) fn segment(&mut self, at: Time, seen: &Seen, tcp: &Tcp, waited: Option<Duration>) {
         let side = seen.direction.from();
         let syn = tcp.flags.has(TcpFlags::SYN);
         let me = self.senders.obtain((side, tcp.source_port, tcp.destination_port));
         let again = tcp.notes.iter().any(|n| matches!(n, TcpNote::Retransmission { .. }));
         if syn && !again && (me.sent > 0 || me.end.is_some()) {
             // A new connection under the same ports.
-            *me = Sender::default();
+            *me = Sender { asks: std::mem::take(&mut me.asks), ..Sender::default() };
         }
-        me.again |= again;
+        if again {
+            me.again = true;
+            me.waited = waited.map(|took| (tcp.seq, took));
+        }
         if syn {
             me.from_start = true;
             me.syn = Some(at);
+            if tcp.ack.is_some() {
+                remember(&mut me.answers, at);
+            }
         } else {
             me.sent = me.sent.max(u64::from(tcp.seq.saturating_sub(1)) + u64::from(tcp.len));
         }
@@ -130,10 +156,17 @@ impl Flows {
         let peer = self.senders.obtain((side.other(), tcp.destination_port, tcp.source_port));
         peer.window = Some(tcp.window);
         peer.mss = peer.mss.or(tcp.mss.map(u32::from));
+        if syn && tcp.ack.is_none() {
+            if !again {
+                peer.asks.clear();
+                peer.answers.clear();
+            }
+            remember(&mut peer.asks, seen.id);
+        }
         if let Some(ack) = tcp.ack {
             let top = tcp.sack.iter().map(|(_, right)| *right).max();
             remember(&mut peer.acks, (u64::from(ack.saturating_sub(1)), top, seen.id));
-            if syn {
+            if syn || peer.syn_ack.is_none() {
                 peer.syn_ack = Some(seen.id);
             }
         }
@@ -218,15 +251,64 @@ impl Flows {
         me.acks.iter().rev().find(told).map(|(.., id)| *id)
     }
 
-    /// Whether its sender had neither sent nor heard anything for long enough that a timer is what made it send.
-    pub(super) fn silent(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> bool {
-        let Some(me) = self.of(seen, tcp) else { return false };
+    /// The acknowledgments, in the order in which they were sent, of this segment's first octet; none where the first of them
+    /// is forgotten.
+    pub(super) fn acknowledging(&self, seen: &Seen, tcp: &Tcp) -> impl Iterator<Item = FrameId> {
+        let covers = |up_to: u64| up_to >= u64::from(tcp.seq);
+        let acks = self.of(seen, tcp).map(|me| &me.acks);
+        let acks =
+            acks.filter(|a| a.len() < REMEMBERED || a.front().is_some_and(|(first, ..)| !covers(*first)));
+        acks.into_iter().flatten().filter(move |(up_to, ..)| covers(*up_to)).map(|(.., id)| *id)
+    }
+
+    /// The SYN that this SYN-ACK answers, one that came again, and whether that was the copy that the wire made: each that
+    /// comes is answered at once.
+    pub(super) fn asked(
+        &self,
+        memory: &Memory,
+        now: Time,
+        seen: &Seen,
+        tcp: &Tcp,
+    ) -> Option<(FrameId, bool)> {
+        let me = self.of(seen, tcp).filter(|_| tcp.ack.is_some())?;
+        let copies = me.asks.iter().filter_map(|id| Some((memory.copy_arrives(*id)?, *id, true)));
+        let came = me.asks.iter().filter_map(|id| Some((memory.arrived(*id)?, *id, false))).chain(copies);
+        let mut came: Vec<_> = came.filter(|(at, ..)| *at <= now && now.since(*at) < ANSWERED).collect();
+        came.sort_unstable_by_key(|(at, id, copy)| (*at, *copy, *id));
+        let (first, ..) = came.first()?;
+        let answered = me.answers.iter().filter(|at| *at >= first).count();
+        came.get(answered).map(|(_, id, copy)| (*id, *copy))
+    }
+
+    /// How long its sender had neither sent nor heard anything, and the round trip that its SYN took.
+    fn quiet(
+        &self,
+        memory: &Memory,
+        now: Time,
+        seen: &Seen,
+        tcp: &Tcp,
+    ) -> Option<(Duration, Option<Duration>)> {
+        let me = self.of(seen, tcp)?;
         let heard = me.acks.iter().filter_map(|(.., id)| memory.arrived(*id)).filter(|at| *at <= now).max();
-        let Some(last) = me.last_sent.max(heard) else { return false };
-        let quiet = now.since(last);
+        let last = me.last_sent.max(heard)?;
         let back = me.syn_ack.and_then(|id| memory.arrived(id));
-        let round_trip = back.zip(me.syn).map(|(back, sent)| back.since(sent));
-        quiet >= TIMER_MIN && round_trip.is_none_or(|round_trip| quiet >= round_trip)
+        Some((now.since(last), back.zip(me.syn).map(|(back, sent)| back.since(sent))))
+    }
+
+    /// Whether its sender was silent for long enough that a timer is what made it send.
+    pub(super) fn silent(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> bool {
+        let quiet = self.quiet(memory, now, seen, tcp);
+        quiet.is_some_and(|(quiet, round_trip)| quiet >= TIMER_MIN.max(round_trip.unwrap_or_default()))
+    }
+
+    /// Whether it was silent for about as long as a retransmission timeout waits. What acknowledgments had told before is then
+    /// not what made it send: that is acted on when they come, or within a round trip (RFC 8985 s6.2).
+    pub(super) fn timed_out(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> Option<Waited> {
+        let (took, round_trip) = self.quiet(memory, now, seen, tcp)?;
+        let timeout = round_trip.map_or(TIMEOUT_FIRST, |round_trip| round_trip.saturating_add(TIMEOUT_MORE));
+        let before = self.of(seen, tcp)?.waited.filter(|(seq, _)| *seq == tcp.seq);
+        let doubled = before.is_some_and(|(_, before)| took >= before * 8 / 5 && took <= before * 27 / 10);
+        (took >= timeout / 4 * 3).then_some(Waited { took, doubled })
     }
 }
 

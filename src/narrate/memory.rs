@@ -84,6 +84,8 @@ struct Frame {
     /// Of a segment: its sequence number and length.
     numbers: Option<(u32, u32)>,
     arrival: Arrival,
+    /// When a second copy, made by the wire, arrives whole.
+    copy: Option<Time>,
 }
 
 impl Frame {
@@ -224,16 +226,17 @@ impl Memory {
             What::Frame(seen) => self.learn_frame(event.at, seen),
             What::Fate(row) => {
                 let whole = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at).min();
-                let damage = row.fate.deliveries().find_map(|d| d.corrupted.as_ref());
-                let arrival = match (&row.fate, whole, damage) {
+                let arrival = match (&row.fate, whole, row.fate.damage()) {
                     (Fate::Dropped { by }, ..) => Arrival::Never(by.clone()),
                     (_, Some(at), _) => Arrival::At(at),
-                    (_, None, Some((_, rule))) => Arrival::Damaged(rule.clone()),
+                    (_, None, Some(rule)) => Arrival::Damaged(rule.clone()),
                     (_, None, None) => Arrival::Unknown,
                 };
                 self.entering[row.direction.index()] = row.at == event.at;
                 if let Some(f) = self.frames.map.get_mut(&row.id) {
                     f.arrival = arrival;
+                    let copies = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at);
+                    f.copy = copies.clone().nth(1).and(copies.max());
                 }
             }
             What::Called { fd: Some(fd), call } => {
@@ -369,7 +372,9 @@ impl Memory {
             Packet::Ip(_, Carried::Tcp(tcp)) => {
                 ports = Some((tcp.source_port, tcp.destination_port));
                 numbers = Some((tcp.seq, tcp.len));
-                self.flows.segment(at, seen, tcp);
+                let again = tcp.notes.iter().any(|n| matches!(n, TcpNote::Retransmission { .. }));
+                let waited = if again { self.flows.timed_out(self, at, seen, tcp) } else { None };
+                self.flows.segment(at, seen, tcp, waited.map(|w| w.took));
                 let mark = |what| Sighting {
                     what,
                     about: None,
@@ -408,7 +413,7 @@ impl Memory {
             _ => {}
         }
         let (direction, arrival) = (seen.direction, Arrival::Unknown);
-        self.frames.insert(seen.id, Frame { at, direction, ports, numbers, arrival });
+        self.frames.insert(seen.id, Frame { at, direction, ports, numbers, arrival, copy: None });
     }
 
     fn remember(&mut self, mark: Sighting) {
@@ -527,6 +532,11 @@ impl Memory {
             Arrival::Unknown => Some(f.at),
             Arrival::Damaged(_) | Arrival::Never(_) => None,
         }
+    }
+
+    /// When the copy of a frame that the wire made reaches the far host.
+    pub(super) fn copy_arrives(&self, frame: FrameId) -> Option<Time> {
+        self.frames.get(frame)?.copy
     }
 
     /// When a frame is known to have reached the far host: by the ledger, or where hosts are one.

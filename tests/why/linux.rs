@@ -30,12 +30,13 @@ const BUSY: Duration = Duration::from_millis(350);
 
 type OnBackend = fn(Backend) -> Outcome;
 
-const TRIALS: [(&str, OnBackend); 8] = [
+const TRIALS: [(&str, OnBackend); 9] = [
     ("the_third_of_nine_is_found_by_sack", third_of_nine),
     ("the_third_of_nine_is_found_by_duplicates_without_sack", third_of_nine_without_sack),
     ("the_last_of_three_is_found_by_a_timer", last_of_three),
     ("timeouts_double", timeouts_double),
     ("syns_double_where_they_are_not_linear", syns_double),
+    ("a_second_copy_of_a_syn_is_answered_again", second_syn),
     ("a_delayed_segment_is_sent_needlessly", delayed),
     ("a_lost_acknowledgment_is_named", lost_ack),
     ("under_random_loss_the_kernel_agrees", random_loss),
@@ -159,7 +160,8 @@ impl Told {
             let counters = &self.counted[side as usize];
             let counted = |name: &str| counters.get(name).copied().unwrap_or(0);
             let found = |index: usize| all.iter().filter(|r| r.repair.index() == index).count() as u64;
-            let [fast, probes, timeouts, after, syns, timer, unknown] = [0, 1, 2, 3, 4, 5, 6].map(found);
+            let [fast, probes, timeouts, after, syns, _, timer, unknown] =
+                [0, 1, 2, 3, 4, 5, 6, 7].map(found);
             let kernel =
                 ["RetransSegs", "TCPFastRetrans", "TCPLossProbes", "TCPTimeouts", "TCPSlowStartRetrans"];
             let story = format!("{}: {:?}\n{all:#?}", side.name(), kernel.map(|name| (name, counted(name))));
@@ -262,6 +264,13 @@ fn timeouts_double(backend: Backend) -> Outcome {
         check(backoffs == expected, format!("{all:#?}"))?;
     }
     Ok(())
+}
+
+fn second_syn(backend: Backend) -> Outcome {
+    let told = run(backend, messages(1, 5, 0), "--delay 5ms --dup tcp.syn#1", &[])?;
+    told.agrees(0)?;
+    let found: Vec<Repair> = told.of(Side::Server).iter().map(|r| r.repair).collect();
+    check(found == [Repair::Asked { copy: true }], format!("{found:?}"))
 }
 
 fn syns_double(backend: Backend) -> Outcome {

@@ -87,7 +87,8 @@ fn traced(trace: &Trace, gather: &Gather) -> Vec<Retransmission> {
                 Repair::TailLossProbe => Trigger::Probe,
                 // What a handshake repeats, a timeout repeats (RFC 6298 s5.7).
                 Repair::Timeout { .. } | Repair::AfterTimeout { .. } | Repair::Handshake => Trigger::Timeout,
-                Repair::Timer | Repair::Unknown => Trigger::Unknown,
+                // Only the server answers a SYN, and it sends nothing that is counted here.
+                Repair::Asked { .. } | Repair::Timer | Repair::Unknown => Trigger::Unknown,
             },
             needless: r.cause.is_spurious() == Some(true),
         })

@@ -78,7 +78,7 @@ impl<'a> Causes<'a> {
         match (fate, heard.arrives()) {
             (Fate::Dropped { by }, _) => LossCause::Dropped { frame, by: by.clone() },
             (fate, None) => {
-                let by = fate.deliveries().find_map(|d| d.corrupted.clone()).map(|(_, by)| by);
+                let by = fate.damage().cloned();
                 by.map_or(LossCause::Unknown, |by| LossCause::Corrupted { frame, by })
             }
             (_, Some(arrives)) if arrives > now => LossCause::UnderWay { frame, arrives },
@@ -89,7 +89,7 @@ impl<'a> Causes<'a> {
     /// The octets at `start` had come with `frame` at `arrived`: what became of the acknowledgment?
     fn acknowledged(&self, now: Time, start: i64, frame: FrameName, arrived: Time) -> LossCause {
         let first = self.acks.partition_point(|(highest, _)| *highest <= start);
-        let mut dropped = None;
+        let mut lost = None;
         for (_, index) in self.acks[first..].iter().take(ACKS_MAX) {
             let heard = &self.trace.frames[self.stream.segments[*index].frame];
             if heard.sent() > now {
@@ -104,14 +104,20 @@ impl<'a> Causes<'a> {
                 }
                 // Its sender had been told. Why it did not mind cannot be seen.
                 (Some(_), _) => return LossCause::Unknown,
-                (None, Some(Fate::Dropped { by })) => {
-                    dropped.get_or_insert((heard.name(), by.clone()));
+                (None, fate) if lost.is_none() => {
+                    let ack = heard.name();
+                    lost = fate.and_then(|fate| match (fate, fate.damage()) {
+                        (Fate::Dropped { by }, _) => {
+                            Some(LossCause::AckDropped { frame, ack, by: by.clone() })
+                        }
+                        (_, by) => Some(LossCause::AckCorrupted { frame, ack, by: by?.clone() }),
+                    });
                 }
                 (None, _) => {}
             }
         }
-        match dropped {
-            Some((ack, by)) => LossCause::AckDropped { frame, ack, by },
+        match lost {
+            Some(lost) => lost,
             None if self.complete => LossCause::NotAcknowledged { frame },
             None => LossCause::Unknown,
         }

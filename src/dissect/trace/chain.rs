@@ -253,10 +253,7 @@ fn fate(heard: &Heard) -> Option<LossCause> {
     let frame = heard.name();
     match heard.fate()? {
         Fate::Dropped { by } => Some(LossCause::Dropped { frame, by: by.clone() }),
-        fate if heard.arrives().is_none() => {
-            let (_, by) = fate.deliveries().find_map(|d| d.corrupted.clone())?;
-            Some(LossCause::Corrupted { frame, by })
-        }
+        fate if heard.arrives().is_none() => Some(LossCause::Corrupted { frame, by: fate.damage()?.clone() }),
         _ => None,
     }
 }
@@ -519,7 +516,9 @@ fn because(claim: Claim, cause: &LossCause) -> Link {
         | LossCause::Corrupted { frame, .. }
         | LossCause::UnderWay { frame, .. }
         | LossCause::NotAcknowledged { frame } => (vec![Exhibit::Ledger(*frame)], Shown),
-        LossCause::AckDropped { frame, ack, .. } | LossCause::AckUnderWay { frame, ack, .. } => {
+        LossCause::AckDropped { frame, ack, .. }
+        | LossCause::AckCorrupted { frame, ack, .. }
+        | LossCause::AckUnderWay { frame, ack, .. } => {
             (vec![Exhibit::Ledger(*frame), Exhibit::Ledger(*ack)], Shown)
         }
         LossCause::Missing { shown_by } => (vec![Exhibit::Frame(*shown_by)], Inferred),

@@ -16,6 +16,10 @@ const REORDERED: Duration = Duration::from_millis(3);
 /// A tail-loss probe waits at least this long beyond the round trip (RFC 8985 s7.2 asks for two; less is no timer).
 const TIMER_MIN: Duration = Duration::from_millis(2);
 
+/// A SYN that comes again is answered at once; a SYN-ACK's timer waits for a second (RFC 6298 s2.1). What lies between is how
+/// late a busy host is.
+const ANSWERED: Duration = Duration::from_millis(500);
+
 /// What both senders of a connection sent again.
 pub(super) fn retransmissions(trace: &Trace, stream: &Stream) -> Vec<Retransmission> {
     [0, 1].into_iter().flat_map(|side| Walk::new(trace, stream, side).run()).collect()
@@ -52,9 +56,13 @@ struct Walk<'a> {
     last_sent: Time,
     last_heard: Time,
     last_progress: Time,
-    /// The acknowledgment of the last progress, and the last SYN that came.
+    /// The acknowledgment of the last progress.
     progress: Option<usize>,
-    syn: Option<(Time, usize)>,
+    /// The last SYN that came; those that no SYN-ACK has answered yet, and whether each came before; and the one that
+    /// the segment at hand answers.
+    syn: Option<usize>,
+    asks: Vec<(Time, usize, bool)>,
+    asked: Option<(Time, usize, bool)>,
     /// Fast recovery until this is acknowledged (RFC 6582 s3.2, `recover`).
     recover: Option<i64>,
     /// After a timeout: until this is acknowledged, and the retransmission that it began with.
@@ -87,6 +95,8 @@ impl<'a> Walk<'a> {
             last_progress: Time::ZERO,
             progress: None,
             syn: None,
+            asks: Vec::new(),
+            asked: None,
             recover: None,
             lost: None,
             timers: 0,
@@ -145,6 +155,10 @@ impl<'a> Walk<'a> {
             self.una = self.una.max(s.start);
             s.start
         });
+        if s.is_syn() && s.ack.is_some() {
+            self.asks.retain(|(heard, ..)| at.since(*heard) < ANSWERED);
+            self.asked = (!self.asks.is_empty()).then(|| self.asks.remove(0));
+        }
         if s.start < next {
             self.again(at, index, next);
         }
@@ -158,7 +172,11 @@ impl<'a> Walk<'a> {
     fn hear(&mut self, at: Time, index: usize) {
         let s = self.segment(index);
         if s.is_syn() {
-            self.syn = Some((at, index));
+            self.asks.retain(|(heard, ..)| at.since(*heard) < ANSWERED);
+            let copy = self.syn.replace(index) == Some(index);
+            if self.asks.len() < TOLD_MAX {
+                self.asks.push((at, index, copy));
+            }
         }
         let Some(ack) = s.ack else { return };
         let same_window = self.window == Some(s.window);
@@ -242,9 +260,7 @@ impl<'a> Walk<'a> {
         let told_by = match repair {
             Repair::Fast(Signal::PartialAck) => self.progress.into_iter().collect(),
             Repair::Fast(_) => self.told_by(told_since),
-            Repair::Handshake => {
-                self.syn.filter(|(heard, _)| *heard >= told_since).map(|(_, i)| i).into_iter().collect()
-            }
+            Repair::Asked { .. } => self.asked.map(|(_, i, _)| i).into_iter().collect(),
             _ => Vec::new(),
         };
         // Where some had come, the reason is what became of the others.
@@ -295,7 +311,12 @@ impl<'a> Walk<'a> {
     ) -> (Repair, Certainty) {
         use Certainty::{Inferred, Shown, Unknown};
         if s.is_syn() {
-            return (Repair::Handshake, Shown);
+            return match (self.asked, sent_before) {
+                (Some((_, _, copy)), _) if s.ack.is_some() => (Repair::Asked { copy }, Inferred),
+                // The way may have made two of one: there is no such timer.
+                (_, Some(sent)) if at.since(sent) < TIMER_MIN => (Repair::Unknown, Unknown),
+                _ => (Repair::Handshake, Shown),
+            };
         }
         let round_trip = self.rtt.smoothed();
         let timeout = self.rtt.timeout(self.trace.on_linux());
@@ -420,7 +441,7 @@ impl<'a> Walk<'a> {
                 self.recover = None;
                 self.lost = Some((next, index));
             }
-            Repair::AfterTimeout { .. } | Repair::Handshake | Repair::Unknown => {}
+            Repair::AfterTimeout { .. } | Repair::Handshake | Repair::Asked { .. } | Repair::Unknown => {}
         }
     }
 

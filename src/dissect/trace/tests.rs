@@ -384,7 +384,7 @@ fn the_handshake_repeats_itself() {
         [
             (again, syn, Repair::Handshake),
             (third, syn, Repair::Handshake),
-            (second, answer, Repair::Handshake)
+            (second, answer, Repair::Asked { copy: false })
         ]
     );
     let all = play.trace.retransmissions();
@@ -393,6 +393,29 @@ fn the_handshake_repeats_itself() {
         LossCause::AckDropped { frame: name(again), ack: name(answer), by: Rule::Script("tcp.data".into()) }
     );
     assert_eq!(all[2].told_by, [name(third)], "the repeated SYN asks for it");
+}
+
+#[test]
+fn a_syn_that_comes_twice_is_answered_twice() {
+    let answers = |copied: bool, second: u64| {
+        let mut play = Play::new();
+        let syn = play.client(0, (SYN, 0, 0, 0, &[]));
+        if copied {
+            let row = play.trace.frames.last_mut().unwrap().row.as_mut().unwrap();
+            let copy = || Delivery::plain(Time::from_micros(AWAY));
+            row.fate = Fate::Duplicated { first: copy(), second: copy(), by: Rule::Random(1.0) };
+        }
+        play.server(10, (SYN | ACK, 0, 1, 0, &[]));
+        play.frame(ToClient, second, (SYN | ACK, 0, 1, 0, &[]), Some(AWAY), &[]);
+        let one = play.trace.retransmissions().remove(0);
+        (one.repair, one.told_by == [name(syn)])
+    };
+    assert_eq!(answers(true, 10_035), (Repair::Asked { copy: true }, true));
+    // Nobody asked: 35 microseconds are no timer, a second is.
+    assert_eq!(answers(false, 10_035), (Repair::Unknown, false));
+    assert_eq!(answers(false, 1_010_000), (Repair::Handshake, false));
+    // Linux answers no second such SYN within half a second: the timer does.
+    assert_eq!(answers(true, 1_010_000), (Repair::Handshake, false));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What is known of octets that are sent again: which frames had them, and who told their sender to cut them anew.
 
-use super::{Landmark, Memory, Sighting};
-use crate::model::{FrameId, IcmpKind, Seen, Side, Tcp, Time};
+use super::{Arrival, Landmark, Memory, Sighting};
+use crate::model::{FrameId, FrameName, IcmpKind, LossCause, Seen, Side, Tcp, Time};
 use std::cmp::Reverse;
 use std::time::Duration;
 
@@ -35,6 +35,37 @@ impl Memory {
         }
         let newest = self.landmarks.iter().rev().filter(told).find(|m| m.at >= since);
         newest.map(|m| m.frame).into_iter().collect()
+    }
+
+    /// What had become of the answer to frame `of`, which had come, when its octets are sent again at `now`. `None` where
+    /// its sender may have been told, or nothing acknowledged them.
+    pub(in super::super) fn answer(
+        &self,
+        of: FrameId,
+        seen: &Seen,
+        tcp: &Tcp,
+        now: Time,
+    ) -> Option<LossCause> {
+        let name = |id| FrameName { id, number: None };
+        let frame = name(of);
+        let mut lost = None;
+        for id in self.flows.acknowledging(seen, tcp) {
+            let ack = name(id);
+            match &self.frames.get(id)?.arrival {
+                Arrival::At(at) if *at > now => {
+                    return Some(LossCause::AckUnderWay { frame, ack, arrives: *at });
+                }
+                Arrival::At(_) | Arrival::Unknown => return None,
+                Arrival::Never(by) if lost.is_none() => {
+                    lost = Some(LossCause::AckDropped { frame, ack, by: by.clone() });
+                }
+                Arrival::Damaged(by) if lost.is_none() => {
+                    lost = Some(LossCause::AckCorrupted { frame, ack, by: by.clone() });
+                }
+                Arrival::Never(_) | Arrival::Damaged(_) => {}
+            }
+        }
+        lost
     }
 
     /// The frames that carried the octets of `tcp` last, in the octets' order: the one with the first of them is known. More

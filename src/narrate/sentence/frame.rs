@@ -1,12 +1,11 @@
 //! Frames: their fields, and what they are in their conversation.
 
 use super::super::flows::{End, Held};
-use super::super::text::{count, ms, preview, span};
-use super::fate::{Doing, rule_words};
-use super::{Draft, NoteKind};
+use super::super::text::{count, preview, span};
+use super::{Draft, NoteKind, again};
 use crate::model::{
-    Arp, ArpOperation, Carried, Cite, Evidence, FrameId, Heading, Icmp, IcmpKind, Ip, LinkType, Malformed,
-    Packet, Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Cite, Evidence, Icmp, IcmpKind, Ip, LinkType, Malformed, Packet, Place,
+    Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -299,7 +298,7 @@ fn tcp_note(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp, note: &TcpNote) {
             ),
         ),
         TcpNote::Retransmission { of, duplicate_acks, needless } => {
-            retransmission(draft, seen, tcp, *of, *duplicate_acks, *needless);
+            again::retransmission(draft, seen, tcp, *of, *duplicate_acks, *needless);
         }
         TcpNote::OutOfOrder => {
             draft.meaning(rfc("3.4"), "a gap: octets before it were not seen yet");
@@ -324,70 +323,6 @@ fn tcp_note(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp, note: &TcpNote) {
         }
         TcpNote::KeepAlive => draft.meaning(rfc("3.8.4"), "keep-alive: asks a silent peer whether it lives"),
         TcpNote::KeepAliveAck => draft.meaning(rfc("3.8.4"), "answers a keep-alive: the peer lives"),
-    }
-}
-
-fn retransmission(
-    draft: &mut Draft<'_>,
-    seen: &Seen,
-    tcp: &Tcp,
-    of: FrameId,
-    duplicate_acks: u32,
-    needless: bool,
-) {
-    let ascii = draft.glyphs.ascii;
-    let (memory, now) = (draft.memory, draft.event.at);
-    let what = if memory.is_cut_anew(of, tcp) { "octets that were in" } else { "the same numbers as" };
-    let carriers = memory.carriers(of, seen, tcp);
-    let all = and(&carriers);
-    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: {what} {all}"));
-    let dropped: Vec<_> = carriers.iter().map(|id| memory.dropped_by(*id)).collect();
-    let alike = dropped.windows(2).all(|pair| pair[0] == pair[1]);
-    let mut ledger = |text| draft.note(NoteKind::Why, Evidence::Ledger, None, text);
-    if let Some(rule) = memory.dropped_by(of).filter(|_| alike && carriers.len() > 1) {
-        ledger(format!("because {all} were dropped: {}", rule_words(rule, Doing::Loss, ascii)));
-    } else if let Some(rule) = memory.dropped_by(of) {
-        ledger(format!("because {of} was dropped: {}", rule_words(rule, Doing::Loss, ascii)));
-    } else if let Some(rule) = memory.damaged_by(of) {
-        ledger(format!("because {of} was damaged: {}", rule_words(rule, Doing::Corrupt, ascii)));
-    } else if let Some(at) = memory.still_under_way(of, now) {
-        ledger(format!("{of} is still on its way and arrives at {}: nothing was lost", ms(at)));
-    } else if needless {
-        draft.note(
-            NoteKind::Why,
-            Evidence::Frame,
-            None,
-            format!("{of} had reached the host; this was not for a loss on the wire"),
-        );
-    }
-    let told = match draft.event.heading {
-        Heading::Toward(direction) => memory.told_too_big(&carriers, direction.from(), tcp, now),
-        Heading::Local => Vec::new(),
-    };
-    let flows = memory.flows();
-    let (evidence, text) = if duplicate_acks > 0 {
-        (Evidence::Frame, format!("{} came before it", count(duplicate_acks.into(), "duplicate ACK")))
-    } else if !told.is_empty() {
-        let icmp = and(&told);
-        (Evidence::Inferred, format!("inferred: {icmp} told its sender that packets must be smaller"))
-    } else if let Some(ack) = flows.sacked(memory, now, seen, tcp) {
-        (Evidence::Frame, format!("{ack} had told by SACK that octets beyond these arrived"))
-    } else if tcp.flags.has(TcpFlags::SYN) {
-        (Evidence::Inferred, "inferred: no answer came, so a timer of its sender ran out".to_owned())
-    } else if flows.silent(memory, now, seen, tcp) {
-        (Evidence::Inferred, "inferred: no duplicate ACK came, so a timer of its sender ran out".to_owned())
-    } else {
-        return;
-    };
-    draft.note(NoteKind::Why, evidence, None, text);
-}
-
-/// `#6`, `#6 and #8`, `#6, #7 and #8`.
-fn and(frames: &[FrameId]) -> String {
-    let names: Vec<String> = frames.iter().map(ToString::to_string).collect();
-    match names.as_slice() {
-        [before @ .., last] if !before.is_empty() => format!("{} and {last}", before.join(", ")),
-        _ => names.concat(),
     }
 }
 

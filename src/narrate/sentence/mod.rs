@@ -1,5 +1,6 @@
 //! Event -> sentence, from typed facts alone.
 
+mod again;
 mod call;
 mod fate;
 mod frame;

@@ -398,3 +398,80 @@ fn an_ack_right_behind_the_octets_that_were_missing_is_not_delayed() {
     let ack = t.tcp(90_010, ToClient, segment(ToClient, ACK, 1, Some(201), 0, &notes), None);
     assert!(!of(&t, &format!("{ack} ")).contains("delayed"), "{}", of(&t, &format!("{ack} ")));
 }
+
+#[test]
+fn a_lost_answer_is_named_where_octets_had_come() {
+    let told = |fate: Option<Fate>, after: u64| {
+        let mut t = open();
+        let whole = t.tcp(20_100, ToServer, data(1, 100, &[]), None);
+        t.tcp(30_200, ToClient, segment(ToClient, ACK, 1, Some(101), 0, &[]), fate);
+        let again = [TcpNote::Retransmission { of: whole, duplicate_acks: 0, needless: true }];
+        t.tcp(after, ToServer, data(1, 100, &again), None);
+        of(&t, "#5")
+    };
+    let by = Rule::Random(0.5);
+    let at = Time::from_micros(40_200);
+    let damaged = Delivery { corrupted: Some((7, by.clone())), ..Delivery::plain(at) };
+    let had = "not for a lost octet: #3 had come, but its acknowledgment, #4,";
+    let dropped = told(Some(Fate::Dropped { by }), 264_000);
+    assert!(dropped.contains(&format!("{had} was dropped by the wire: loss 50%")), "{dropped}");
+    let damaged = told(Some(Fate::Delivered(damaged)), 264_000);
+    assert!(damaged.contains(&format!("{had} came with a flipped bit")), "{damaged}");
+    let late = told(None, 35_000);
+    assert!(late.contains("its acknowledgment, #4, was on its way until"), "{late}");
+    // Its sender was told: nothing was lost, and nothing says why it sent again.
+    let came = told(None, 264_000);
+    assert!(came.contains("#3 had reached the host: this brings it nothing new"), "{came}");
+    assert!(!came.contains("lost octet"), "{came}");
+}
+
+#[test]
+fn a_syn_that_comes_twice_is_answered_twice() {
+    let told = |copied: bool, second: u64| {
+        let mut t = Tale::new(10);
+        let at = || Delivery::plain(Time::from_micros(10_010));
+        let fate = || Fate::Duplicated { first: at(), second: at(), by: Rule::Random(1.0) };
+        let notes = [TcpNote::HandshakeSyn];
+        let syn = segment(ToServer, SYN, 0, None, 0, &notes);
+        let syn = t.tcp(10, ToServer, syn, copied.then(fate));
+        let answers = TcpNote::HandshakeSynAck { answers: syn };
+        let first = t.tcp(
+            10_020,
+            ToClient,
+            segment(ToClient, SYN_ACK, 0, Some(1), 0, std::slice::from_ref(&answers)),
+            None,
+        );
+        let again = TcpNote::Retransmission { of: first, duplicate_acks: 0, needless: false };
+        t.tcp(second, ToClient, segment(ToClient, SYN_ACK, 0, Some(1), 0, &[again, answers]), None);
+        of(&t, "#3")
+    };
+    let copy = told(true, 10_055);
+    assert!(copy.contains("an answer to the second copy of #1") && !copy.contains("timer"), "{copy}");
+    let nobody_asked = told(false, 10_055);
+    assert!(!nobody_asked.contains("timer") && !nobody_asked.contains("an answer"), "{nobody_asked}");
+    let timer = "no answer came, so a timer of its sender ran out";
+    for late in [told(false, 1_010_000), told(true, 1_010_000)] {
+        assert!(late.contains(timer), "{late}");
+    }
+}
+
+#[test]
+fn what_sack_told_long_ago_is_not_why_a_timer_ran_out() {
+    let mut t = open();
+    let drop = || Some(Fate::Dropped { by: Rule::Random(0.5) });
+    let lost = t.tcp(20_100, ToServer, data(1, 100, &[]), drop());
+    t.tcp(20_110, ToServer, data(101, 100, &[]), None);
+    let sack = Tcp { sack: vec![(101, 201)], ..segment(ToClient, ACK, 1, Some(1), 0, &[]) };
+    t.tcp(30_120, ToClient, sack, None);
+    let by = "#5 had told by SACK";
+    let mut sent = |us, of| t.tcp(us, ToServer, data(1, 100, &again(of)), drop());
+    let prompt = sent(45_000, lost);
+    let first = sent(265_000, prompt);
+    let second = sent(705_000, first);
+    let prompt = of(&t, &prompt.to_string());
+    assert!(prompt.contains(by) && !prompt.contains("timer"), "{prompt}");
+    let [first, second] = [first, second].map(|id| of(&t, &id.to_string()));
+    assert!(first.contains("no ACK came for 220 ms, so a timer of its sender ran out"), "{first}");
+    assert!(!first.contains(by) && !first.contains("twice"), "{first}");
+    assert!(second.contains("it waited about twice as long as before") && !second.contains(by), "{second}");
+}

@@ -13,6 +13,7 @@ use crate::model::{
 };
 use serde_json::{Value, json};
 use words::{Words, cite, name};
+pub(super) use words::{asked_words, cause_words};
 
 /// Frames that are named as evidence, at most; of more the first and the last.
 const NAMED: usize = 8;
@@ -132,6 +133,7 @@ pub fn repair_words(repair: Repair) -> &'static str {
         Repair::Timeout { .. } => "timeout (RTO)",
         Repair::AfterTimeout { .. } => "after a timeout",
         Repair::Handshake => "handshake",
+        Repair::Asked { .. } => "a SYN that came again",
         Repair::Timer => "a timer, RTO or probe",
         Repair::Unknown => "unknown",
     }

@@ -54,6 +54,7 @@ pub(super) const fn cite(claim: &Claim) -> Option<Cite> {
             Repair::Timeout { backoff: 0 } => Cite::rfc(6298, "5"),
             Repair::Timeout { .. } => Cite::rfc(6298, "5.5"),
             Repair::Handshake => Cite::rfc(6298, "5"),
+            Repair::Asked { .. } => Cite::rfc(9293, "3.10.7.4"),
             Repair::AfterTimeout { .. } | Repair::Timer | Repair::Unknown => return None,
         },
         Claim::RepeatsAck { .. } => Cite::rfc(5681, "4.2"),
@@ -78,10 +79,12 @@ impl Words<'_> {
     pub(super) fn claim(&self, claim: &Claim) -> String {
         match claim {
             Claim::Repeats(r) => self.repeats(r),
-            Claim::Because(cause) => self.cause(cause),
-            Claim::Earlier(cause) => format!("and the time before: {}", self.cause(cause)),
-            Claim::Gap(cause) => format!("the gap: {}", self.cause(cause)),
-            Claim::Fate(cause) => format!("it never arrived: {}", self.cause(cause)),
+            Claim::Because(cause) => cause_words(cause, self.glyphs.ascii),
+            Claim::Earlier(cause) => {
+                format!("and the time before: {}", cause_words(cause, self.glyphs.ascii))
+            }
+            Claim::Gap(cause) => format!("the gap: {}", cause_words(cause, self.glyphs.ascii)),
+            Claim::Fate(cause) => format!("it never arrived: {}", cause_words(cause, self.glyphs.ascii)),
             Claim::Found(r) => found(r),
             Claim::Held { octets, frames } => format!(
                 "meanwhile the {} held {} from behind the gap, in {}: its program gets octets in order or not at all",
@@ -216,56 +219,66 @@ impl Words<'_> {
         };
         format!("{what}{new}, {when}{first}")
     }
+}
 
-    fn cause(&self, cause: &LossCause) -> String {
-        let rule = |by, doing| rule_words(by, doing, self.glyphs.ascii);
-        match cause {
-            LossCause::Dropped { frame: f, by } => {
-                format!("because {} was dropped by the wire: {}", frame(*f), rule(by, Doing::Loss))
-            }
-            LossCause::Corrupted { frame: f, by } => format!(
-                "because {} came with a flipped bit ({}): a checksum fails, and nobody is told",
-                frame(*f),
-                rule(by, Doing::Corrupt)
-            ),
-            LossCause::UnderWay { frame: f, arrives } => {
-                format!(
-                    "not for a loss: {} was still on its way, and arrives at {} ms",
-                    frame(*f),
-                    ms(*arrives)
-                )
-            }
-            LossCause::AckDropped { frame: f, ack, by } => format!(
-                "not for a lost octet: {} had come, but its acknowledgment, {}, was dropped by the wire: {}",
-                frame(*f),
-                frame(*ack),
-                rule(by, Doing::Loss)
-            ),
-            LossCause::AckUnderWay { frame: f, ack, arrives } => format!(
-                "not for a loss: {} had come; its acknowledgment, {}, was on its way until {} ms",
-                frame(*f),
-                frame(*ack),
-                ms(*arrives)
-            ),
-            LossCause::NotAcknowledged { frame: f } => {
-                format!("not for a loss: {} had come, and nothing had acknowledged it yet", frame(*f))
-            }
-            LossCause::Missing { shown_by } => format!(
-                "because the far host lacked the octets, says {}; what became of them is unknown: no ledger",
-                frame(*shown_by)
-            ),
-            LossCause::HadArrived { shown_by } => {
-                format!(
-                    "not for a loss: {} reports the octets as a duplicate, so both copies came",
-                    frame(*shown_by)
-                )
-            }
-            LossCause::NotCaptured => "because an earlier frame with these octets never came as far as this \
-                                       capture"
-                .to_owned(),
-            LossCause::Unknown => "what had become of the octets before is unknown".to_owned(),
+/// What had become of octets when they were sent again: the words of a chain and of a run that is being told.
+pub(in crate::narrate) fn cause_words(cause: &LossCause, ascii: bool) -> String {
+    let rule = |by, doing| rule_words(by, doing, ascii);
+    match cause {
+        LossCause::Dropped { frame: f, by } => {
+            format!("because {} was dropped by the wire: {}", frame(*f), rule(by, Doing::Loss))
         }
+        LossCause::Corrupted { frame: f, by } => format!(
+            "because {} came with a flipped bit ({}): a checksum fails, and nobody is told",
+            frame(*f),
+            rule(by, Doing::Corrupt)
+        ),
+        LossCause::UnderWay { frame: f, arrives } => {
+            format!("not for a loss: {} was still on its way, and arrives at {} ms", frame(*f), ms(*arrives))
+        }
+        LossCause::AckDropped { frame: f, ack, by } => format!(
+            "not for a lost octet: {} had come, but its acknowledgment, {}, was dropped by the wire: {}",
+            frame(*f),
+            frame(*ack),
+            rule(by, Doing::Loss)
+        ),
+        LossCause::AckCorrupted { frame: f, ack, by } => format!(
+            "not for a lost octet: {} had come, but its acknowledgment, {}, came with a flipped bit ({}): a \
+             checksum fails, and nobody is told",
+            frame(*f),
+            frame(*ack),
+            rule(by, Doing::Corrupt)
+        ),
+        LossCause::AckUnderWay { frame: f, ack, arrives } => format!(
+            "not for a loss: {} had come; its acknowledgment, {}, was on its way until {} ms",
+            frame(*f),
+            frame(*ack),
+            ms(*arrives)
+        ),
+        LossCause::NotAcknowledged { frame: f } => {
+            format!("not for a loss: {} had come, and nothing had acknowledged it yet", frame(*f))
+        }
+        LossCause::Missing { shown_by } => format!(
+            "because the far host lacked the octets, says {}; what became of them is unknown: no ledger",
+            frame(*shown_by)
+        ),
+        LossCause::HadArrived { shown_by } => {
+            format!(
+                "not for a loss: {} reports the octets as a duplicate, so both copies came",
+                frame(*shown_by)
+            )
+        }
+        LossCause::NotCaptured => "because an earlier frame with these octets never came as far as this \
+                                   capture"
+            .to_owned(),
+        LossCause::Unknown => "what had become of the octets before is unknown".to_owned(),
     }
+}
+
+/// A SYN-ACK that was sent again because its SYN came again.
+pub(in crate::narrate) fn asked_words(syn: &str, copy: bool) -> String {
+    let copy = if copy { "the second copy of " } else { "" };
+    format!("an answer to {copy}{syn}: a SYN that comes again is answered again")
 }
 
 fn icmp_words(kind: IcmpKind) -> String {
@@ -311,10 +324,13 @@ fn found(r: &Retransmission) -> String {
                 frame(timeout)
             )
         }
-        Repair::Handshake => match (r.told_by.first(), r.gap) {
-            (Some(syn), _) => format!("found by {}: the other side asks again", frame(*syn)),
-            (None, Some(gap)) => format!("found by a timer: no answer came for {}", span(gap)),
-            (None, None) => "found by a timer".to_owned(),
+        Repair::Handshake => match r.gap {
+            Some(gap) => format!("found by a timer: no answer came for {}", span(gap)),
+            None => "found by a timer".to_owned(),
+        },
+        Repair::Asked { copy } => match r.told_by.first() {
+            Some(syn) => asked_words(&frame(*syn), copy),
+            None => "an answer to a SYN that came again".to_owned(),
         },
         Repair::Timer => format!(
             "found by a timer, after {silence} of silence; which is unknown: tail-loss probe and timeout both fit"

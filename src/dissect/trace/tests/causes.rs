@@ -20,6 +20,23 @@ fn spurious_ones_say_why_nothing_had_come_back() {
     let by = Rule::Script("tcp.data".into());
     assert_eq!(play.causes(), [LossCause::AckDropped { frame: name(whole), ack: name(ack), by }]);
 
+    // The acknowledgment had a flipped bit; so had the next, and the first is told of.
+    let mut play = Play::opened();
+    let whole = play.data(20, 1, 100);
+    let by = Rule::Random(0.3);
+    let damaged = |play: &mut Play| {
+        let ack = play.ack(30, 101, &[]);
+        let row = play.trace.frames.last_mut().unwrap().row.as_mut().unwrap();
+        row.fate = Fate::Delivered(Delivery { corrupted: Some((7, by.clone())), ..Delivery::plain(row.at) });
+        ack
+    };
+    let ack = damaged(&mut play);
+    damaged(&mut play);
+    play.data(264, 1, 100);
+    let by = by.clone();
+    assert_eq!(play.causes(), [LossCause::AckCorrupted { frame: name(whole), ack: name(ack), by }]);
+    assert_eq!(play.causes()[0].is_spurious(), Some(true));
+
     // It was on its way.
     let mut play = Play::opened();
     let whole = play.data(20, 1, 100);
