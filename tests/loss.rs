@@ -124,12 +124,19 @@ fn which_segment(backend: &str) -> Outcome {
     let full = "--lanes tcp --size 1444 --every 0ms --delay 10ms --ledger";
     let lines = loss(backend, &format!("{full} --messages 9 --drop data#3"))?;
     let again: Vec<&Value> = lines.of("retransmission", "tcp-cubic").collect();
-    check(again.len() == 1 && again[0]["trigger"] == "fast", || format!("{again:?}"))?;
-    let told = sacks(&lines);
+    let dropped: Vec<&Value> = lines.data("tcp-cubic").filter(|f| !f["dropped"].is_null()).collect();
+    check(dropped.len() == 1, || format!("{dropped:?}"))?;
+    let lost: Vec<&&Value> = again.iter().filter(|r| r["of"] == dropped[0]["frame"]).collect();
+    check(lost.len() == 1 && lost[0]["trigger"] == "fast", || format!("{again:?}"))?;
+    // Besides, a probe of the end where a busy machine is late with its answers.
+    check(again.len() == 1 || again[0]["trigger"] == "probe", || format!("{again:?}"))?;
+    let mut told = sacks(&lines);
+    // Such a probe is answered with what was told before.
+    told.dedup();
     // Six, unless some arrived while the program was in recv(): its kernel puts those aside, joins them, and
     // acknowledges them as one (tcp_add_backlog).
     check((1..=6).contains(&told.len()), || format!("acknowledgments with SACK blocks: {told:?}"))?;
-    check(told.windows(2).all(|pair| pair[0] < pair[1]), || format!("they do not grow: {told:?}"))?;
+    check(told.is_sorted(), || format!("they do not grow: {told:?}"))?;
     check(told.last() == Some(&(9 * 1448 + 1)), || format!("the last tells of the ninth segment: {told:?}"))?;
 
     // The last of three: no acknowledgment tells of it.
@@ -147,8 +154,10 @@ fn which_segment(backend: &str) -> Outcome {
     let back = lines.of("frame", "tcp-cubic").filter(|f| f["direction"] == "to-client");
     let duplicates = back.filter(|f| f["tcp"]["ack"] == 2 * 1448 + 1).count() - 1;
     let by = if duplicates >= 3 { "fast" } else { "timeout" };
-    check(again[0]["trigger"] == by, || format!("{duplicates} duplicates: {again:?}"))?;
-    check(again.len() == 1 || by == "timeout", || format!("{again:?}"))?;
+    let dropped = lines.data("tcp-cubic").find(|f| !f["dropped"].is_null());
+    let lost = again.iter().find(|r| dropped.is_some_and(|f| r["of"] == f["frame"]));
+    check(lost.is_some_and(|r| r["trigger"] == by), || format!("{duplicates} duplicates: {again:?}"))?;
+    check(again.len() == 1 || by == "timeout" || again[0]["trigger"] == "probe", || format!("{again:?}"))?;
     check(sacks(&lines).is_empty(), || format!("{:?}", sacks(&lines)))
 }
 
@@ -167,18 +176,15 @@ fn window_growth(backend: &str) -> Outcome {
             // This kernel has no such congestion control.
             continue;
         }
-        let at: Vec<u64> = lines.data(lane).map(|f| n(&f["at_ns"])).collect();
-        let flight = |k: u64| {
-            // The k-th round trip: half of one before it to half of one after.
-            let (from, to) = ((100 * k).saturating_sub(50), 100 * k + 50);
-            at.iter().filter(|t| (from..to).contains(&((**t - at[0]) / 1_000_000))).count()
-        };
-        let flights = [0, 1, 2].map(flight);
-        check(flights[0] == 10, || format!("{lane}: a first window of ten (RFC 6928), not {flights:?}"))?;
+        let flights = flights(&lines, lane);
+        // A busy machine's kernel, late with the last of a flight, counts it to the next.
+        check((9..=11).contains(&flights[0]), || {
+            format!("{lane}: a first window of ten (RFC 6928), not {flights:?}")
+        })?;
         check(flights[0] < flights[1] && flights[1] < flights[2], || format!("{lane} grows: {flights:?}"))?;
         if lane == "tcp-reno" {
             // Slow start: twice as many each round trip (RFC 5681 s3.1).
-            check((18..=20).contains(&flights[1]) && (34..=40).contains(&flights[2]), || {
+            check((16..=22).contains(&flights[1]) && (30..=44).contains(&flights[2]), || {
                 format!("{lane}: {flights:?}")
             })?;
         }
@@ -186,12 +192,40 @@ fn window_growth(backend: &str) -> Outcome {
     Ok(())
 }
 
-/// Lab 17: the handshake costs one round trip, once.
+/// How many segments with data left in each of the first three flights: a flight ends when the client hears that the first
+/// of it has come, however late the machine is.
+fn flights(lines: &Lines, lane: &str) -> [usize; 3] {
+    let data = lines.data(lane).map(|f| (n(&f["at_ns"]), f));
+    let back = lines.of("frame", lane).filter(|f| f["direction"] == "to-client");
+    let mut told: Vec<(u64, &Value)> = data.chain(back.map(|f| (n(&f["arrived_ns"][0]), f))).collect();
+    told.sort_by_key(|(at, _)| *at);
+    let (mut flights, mut flight, mut first) = ([0; 3], 0, None);
+    for (_, frame) in told {
+        if frame["direction"] == "to-server" {
+            first = first.or(frame["tcp"]["seq"].as_u64());
+            flights[flight] += 1;
+        } else if first.is_some() && frame["tcp"]["ack"].as_u64() > first {
+            (first, flight) = (None, flight + 1);
+            if flight == flights.len() {
+                break;
+            }
+        }
+    }
+    flights
+}
+
+/// Lab 17: the handshake costs one round trip, once. A busy machine is late, and never early.
 fn first_byte(backend: &str) -> Outcome {
-    let lines = loss(backend, "--lanes tcp,udp --messages 2 --delay 50ms")?;
+    let lines = loss(backend, "--lanes tcp,udp --messages 2 --delay 50ms --ledger")?;
     let [tcp, udp] = ["tcp-cubic", "udp"].map(|lane| n(&lines.lane(lane)["first_ns"]) / 1_000_000);
     check(udp >= 50 && tcp >= 150, || format!("TCP {tcp} ms, UDP {udp} ms: light is no slower than that"))?;
-    check(udp < 100 && tcp < 200, || format!("TCP {tcp} ms, UDP {udp} ms: a round trip is 100 ms"))
+    // Nothing of UDP's goes before its data, and of TCP's a handshake: the data wait for the answer to it.
+    let first = |lane| lines.of("frame", lane).next().expect("a frame");
+    check(first("udp")["data"] == true, || first("udp").to_string())?;
+    let (syn, data) = (first("tcp-cubic"), lines.data("tcp-cubic").next().expect("data"));
+    check(syn["tcp"]["flags"] == "SYN" && n(&data["at_ns"]) - n(&syn["at_ns"]) >= 100_000_000, || {
+        format!("{syn} {data}")
+    })
 }
 
 /// Lab 17 still: twice what the link carries.
@@ -228,16 +262,15 @@ fn missing_brick(backend: &str) -> Outcome {
         check(n(&message["reached_ns"]) < n(&message["in_order_ns"]), || message.to_string())?;
         check(n(&message["in_order_ns"]) <= n(&message["received_ns"][0]), || message.to_string())?;
     }
-    // UDP's fourth did not wait for anything.
-    let waits = |lane: &str| {
-        let fourth = lines.of("message", lane).nth(3).expect("a fourth message");
-        n(&fourth["received_ns"][0]) - n(&fourth["sent_ns"])
-    };
-    check(waits("udp") < waits("tcp-cubic"), || format!("{} {}", waits("udp"), waits("tcp-cubic")))?;
+    // UDP's fourth waited for nothing: the third never came. TCP's did: its own way, the news of it back, and the
+    // third's second way.
+    let fourth = lines.of("message", "tcp-cubic").nth(3).expect("a fourth message");
+    check(n(&fourth["received_ns"][0]) - n(&fourth["sent_ns"]) >= 75_000_000, || fourth.to_string())?;
 
-    // Acknowledged and sent again, the third comes in the end, and holds up none.
+    // Acknowledged and sent again, the third comes in the end, and holds up none. (A busy machine's acknowledgments may
+    // be late: then others are sent again too.)
     let arq = lines.lane("arq");
-    check(arq["delivered"] == 10 && arq["sent_again"]["timeout"] == 1, || arq.to_string())?;
+    check(arq["delivered"] == 10 && n(&arq["sent_again"]["timeout"]) >= 1, || arq.to_string())?;
     check(lines.lane("tcp-cubic")["dropped"] == lines.lane("udp")["dropped"], || "another frame".to_owned())
 }
 

@@ -189,7 +189,7 @@ fn what_cannot_start_is_told_with_a_shells_status() {
 fn a_server_that_ends_early_or_does_not_listen_is_told() {
     for backend in backends() {
         let told =
-            run(backend, &["--server", "sleep 0.1; exit 4", "--no-wait", "--client", "sleep 0.4; echo on"]);
+            run(backend, &["--server", "sleep 0.1; exit 4", "--no-wait", "--client", "sleep 3; echo on"]);
         assert_eq!((told.code, told.out.as_str()), (0, "on\n"), "{}", told.err);
         assert!(told.err.contains("the server ended with status 4; the client goes on"), "{}", told.err);
         let told = run(backend, &["--server", "sleep 60", "--wait", "200ms", "--client", "echo on"]);

@@ -19,20 +19,29 @@ fn a_segment_lost_in_the_middle_is_asked_for_and_the_last_is_not() {
         assert_eq!(lab.fate(lost)["by"]["script"], "tcp.data#3");
         let acks: Vec<&Value> =
             lab.noted("duplicate_ack").into_iter().filter(|ack| ack["direction"] == "to-client").collect();
-        assert!(acks.len() >= 3, "{} duplicate ACKs", acks.len());
+        // Seven with the FIN's, unless some came while the program was in recv(): its kernel joins those, and answers them
+        // as one.
+        assert!(!acks.is_empty());
         let mut edge = 0;
         for ack in &acks {
             assert_eq!(ack["tcp.ack"], lost["tcp.seq"]);
             let blocks = ack["sack"].as_array().unwrap();
-            let right = blocks[0][1].as_u64().unwrap();
-            assert!(blocks[0][0].as_u64() > lost["tcp.seq"].as_u64() && right > edge, "{blocks:?}");
+            let right = blocks.iter().filter_map(|block| block[1].as_u64()).max().unwrap();
+            assert!(blocks[0][0].as_u64() > lost["tcp.seq"].as_u64() && right >= edge, "{blocks:?}");
             edge = right;
         }
-        let again: Vec<&Value> =
-            lab.noted("retransmission").into_iter().filter(|f| f["direction"] == "to-server").collect();
-        assert_eq!(each(&again, "tcp.seq"), [&lost["tcp.seq"]]);
-        assert!(duplicate_acks(again[0]) >= 3, "{}", again[0]);
+        assert!(edge > 9 * 1448, "the last tells of the ninth: {edge}");
+        let (again, others): (Vec<&Value>, Vec<&Value>) = lab
+            .noted("retransmission")
+            .into_iter()
+            .filter(|f| f["direction"] == "to-server")
+            .partition(|f| f["tcp.seq"] == lost["tcp.seq"]);
+        assert_eq!(again.len(), 1, "{again:?}");
+        assert!(duplicate_acks(again[0]) >= acks.len().min(3) as u64, "{}", again[0]);
         assert_eq!(note(again[0], "retransmission").unwrap()["frame"], lost["frame.number"]);
+        // Where a busy machine's answers are late, the end is probed; what lies between is not sent again.
+        let edge = each(&others, "tcp.seq").into_iter().filter_map(Value::as_u64).min();
+        assert!(edge.is_none_or(|edge| edge >= 8 * 1448 + 1), "{others:?}");
     }
     // Three segments; the last is lost: nothing comes after it that could tell, no FIN either.
     for lab in everywhere("tcp echo --delay 10ms --size 4344 --drop tcp.data#3 --no-read --idle 800ms") {
@@ -51,9 +60,11 @@ fn without_sack_duplicate_acks_say_nothing_but_that_something_came() {
         "tcp echo --delay 10ms --size 13032 --drop tcp.data#3 --half-close --sysctl net.ipv4.tcp_sack=0";
     for lab in everywhere(line) {
         let acks = lab.noted("duplicate_ack");
-        assert!(acks.len() >= 3, "{} duplicate ACKs", acks.len());
+        assert!(!acks.is_empty());
         assert!(acks.iter().all(|ack| ack["sack"].is_null()));
-        assert!(!lab.noted("retransmission").is_empty());
+        let again = lab.noted("retransmission");
+        let lost = again.iter().find(|f| f["tcp.seq"] == 2 * 1448 + 1).expect("it was sent again");
+        assert!(acks.iter().all(|ack| ack["tcp.ack"] == lost["tcp.seq"]), "{acks:?}");
     }
 }
 
@@ -74,12 +85,17 @@ fn one_missing_brick_holds_up_a_stream_and_no_datagram() {
     let messages = "m1 m2 m3 m4 m5 m6 m7 m8 m9 ma --burst --every 10ms --delay 25ms --seed 7";
     for lab in everywhere(&format!("tcp echo {messages} --nodelay --drop tcp.data#3")) {
         let again = lab.noted("retransmission");
-        let again = again.iter().find(|f| f["direction"] == "to-server").expect("it was sent again");
+        let lost = lab.data("to-server")[2];
+        let again = again
+            .iter()
+            .find(|f| f["direction"] == "to-server" && f["tcp.seq"] == lost["tcp.seq"])
+            .expect("it was sent again");
         // Until the missing one is there the program has two messages, whatever else has arrived.
         let (before, after): (Vec<_>, Vec<_>) =
             growth(&lab).into_iter().partition(|(id, _)| *id < number(again, "id"));
-        assert_eq!(before.last().map(|(_, sum)| *sum), Some(4), "{before:?}");
-        assert!(after[0].1 > 6, "the missing one and those behind it come together: {after:?}");
+        assert!(before.iter().all(|(_, sum)| *sum <= 4), "{before:?}");
+        let next = after.iter().find(|(_, sum)| *sum > 4).expect("the missing one came");
+        assert!(next.1 > 6, "the missing one and those behind it come together: {after:?}");
         assert_eq!(after.last().unwrap().1, 20);
         let text: String = lab.back("server", "recv").iter().filter_map(|call| quoted(call)).collect();
         assert_eq!(text, "m1m2m3m4m5m6m7m8m9ma", "order is kept");

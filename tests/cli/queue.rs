@@ -255,7 +255,7 @@ fn on_a_full_disk_publishing_is_refused_and_goes_on_when_there_is_room() {
     let mut server = Server::of(in_namespace("m", script, &[&disk]));
     let id = server.bounded.child().id();
     // The first that does not fit waits for its confirmation; what comes behind is refused.
-    let filled = server.ask("publish jobs --count 600 --size 1000 --window 1 --id m -v --timeout 500ms");
+    let filled = server.ask("publish jobs --count 600 --size 1000 --window 1 --id m -v --timeout 3s");
     assert_eq!(filled.code(), 1);
     assert!(filled.err.contains("1 without an answer"), "{}", filled.err);
     let confirmed = filled.out.lines().filter(|line| line.ends_with("  confirmed")).count();
@@ -281,7 +281,7 @@ fn on_a_full_disk_publishing_is_refused_and_goes_on_when_there_is_room() {
     }
     assert_eq!(more.code(), 0, "{}", more.err);
     assert_eq!(server.inspect()["journal"]["failing"], Value::Null);
-    let consumed = server.ask("consume jobs --json --wait 100ms -q");
+    let consumed = server.ask("consume jobs --json --wait 3s -q");
     let ids: Vec<String> = consumed
         .out(0)
         .lines()

@@ -2,6 +2,9 @@
 
 use crate::child::{Folder, LAYERLAB, run};
 use crate::terminal::Terminal;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 /// How a program takes the whole screen, and gives it back.
 const TAKEN: &str = "\x1b[?1049h";
@@ -11,6 +14,13 @@ const GIVEN_BACK: &str = "\x1b[?1049l";
 /// Gives the status and all that was written.
 #[track_caller]
 fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
+    type_at_and(command, dialogue, |_| ())
+}
+
+/// As [`type_at`]; `then` is done when the last word has been on the screen, and is told in which folder the command runs.
+#[track_caller]
+fn type_at_and(command: &str, dialogue: &[(&str, &str)], then: impl FnOnce(&Path)) -> (i32, String) {
+    let mut then = Some(then);
     let folder = Folder::new();
     // `stty` says before and after how the terminal is.
     let mut terminal = Terminal::of(&format!(
@@ -29,6 +39,11 @@ fn type_at(command: &str, dialogue: &[(&str, &str)]) -> (i32, String) {
             terminal.press(keys);
             words = rest;
             continue;
+        }
+        if words.is_empty()
+            && let Some(then) = then.take()
+        {
+            then(folder.path());
         }
         let missing = || format!("{:?} is missing in\n{now}", words.first());
         match terminal.written(missing) {
@@ -90,14 +105,19 @@ fn ctrl_c_is_sigint() {
 #[test]
 fn signals_give_the_terminal_back() {
     for (signal, of_run, of_file) in [("TERM", 1, 143), ("HUP", 129, 129)] {
-        let timeout = format!("timeout --foreground --preserve-status -s {signal} 1.5");
-        let long = echo("--count 80 --every 100ms --step");
-        let (status, screen) = type_at(&format!("{timeout} {long}"), &[("step 1 of", "")]);
+        let signalled = |command: &str| {
+            let command = format!("sh -c 'echo $$ >id; exec {command}'");
+            type_at_and(&command, &[("step 1 of", "")], |folder| {
+                let id = fs::read_to_string(folder.join("id")).unwrap();
+                let sent = Command::new("kill").args([&format!("-{signal}"), id.trim()]).status();
+                assert!(sent.unwrap().success());
+            })
+        };
+        let (status, screen) = signalled(&echo("--count 80 --every 100ms --step"));
         let after = ordinary_again(&screen);
         assert_eq!(status, of_run, "{signal}: {after}");
         let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/captures/tcp_echo.pcapng");
-        let dissect = format!("{timeout} {LAYERLAB} dissect {capture} --step");
-        let (status, screen) = type_at(&dissect, &[("step 1 of", "")]);
+        let (status, screen) = signalled(&format!("{LAYERLAB} dissect {capture} --step"));
         let after = ordinary_again(&screen);
         assert_eq!(status, of_file, "{signal}: {after}");
     }

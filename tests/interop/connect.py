@@ -97,7 +97,7 @@ def trials(plain, tls13, tls12, expired):
     connect("one message of 3 MiB", ws, ["--binary", "--chunk", str(3 << 20)], octets, octets)
     connect("fields, query and subprotocol", f"{ws}/headers?a=b c", ["-H", "X-One: 1", "--subprotocol", "a,b"], b"",
             b"/headers?a=b%20c|127.0.0.1|1|b\n")
-    connect("fragments with Pings between", f"{ws}/fragments", ["--linger", "500ms"], b"", "naïve text\n".encode())
+    connect("fragments with Pings between", f"{ws}/fragments", ["--linger", "3s"], b"", "naïve text\n".encode())
     connect("the server's 1001 is an end", f"{ws}/close?1001", ["--linger", "5s"], b"", b"", 0, "1001 (Going Away): as you wished")
     connect("the server's 1011 is a failure", f"{ws}/close?1011", ["--linger", "5s"], b"", b"", 1, "1011 (Internal Error)")
     connect("403 is explained", f"{ws}/forbidden", [], b"", b"", 1, "--origin")

@@ -73,8 +73,8 @@ def trials(url):
         connect(f"1 MiB binary {options}", "/echo", f"{options}--binary --chunk 1048576", million, million)
     connect("deflate is agreed on", "/deflated", "--deflate", b"", b"extensions permessage-deflate\n")
     connect("no extension unless asked for", "/deflated", "", b"", b"extensions \n")
-    connect("a text in fragments", "/fragments", "--linger 200ms", b"", "naïve text\n".encode())
-    connect("a Ping is answered", "/ping", "--linger 500ms", b"", b"pong are you there\n")
+    connect("a text in fragments", "/fragments", "--linger 3s", b"", "naïve text\n".encode())
+    connect("a Ping is answered", "/ping", "--linger 3s", b"", b"pong are you there\n")
     connect("the server's code is told", "/close?4001", "--linger 2s", b"", b"", 1, "4001")
 
 

@@ -227,9 +227,14 @@ fn job_control_works_in_a_shell_of_either_kind() {
 #[test]
 fn a_client_in_a_terminal_has_its_ctrl_c_and_the_servers_lines_have_a_name() {
     for backend in backends() {
+        // The key comes behind the server's lines, and they behind the client's trap.
+        let scratch = Scratch::new("trap");
+        let ready = scratch.file("ready");
+        let ready = ready.display();
         let run = format!(
-            "{LAYERLAB} wire run --backend {backend} --no-wait --server 'sleep 0.2; echo one; echo two; sleep 100' \
-             --client 'trap \"echo caught\" INT; sleep 100; exit 6'"
+            "{LAYERLAB} wire run --backend {backend} --no-wait \
+             --server 'until test -e {ready}; do sleep 0.02; done; echo one; echo two; sleep 100' \
+             --client 'trap \"echo caught\" INT; : >{ready}; sleep 100; exit 6'"
         );
         let (status, screen) = type_at(&run, &[("server| one", ""), ("server| two", "\x03"), ("caught", "")]);
         assert_eq!(status, 6, "{screen}");
@@ -240,25 +245,25 @@ fn a_client_in_a_terminal_has_its_ctrl_c_and_the_servers_lines_have_a_name() {
 fn a_time_script_changes_the_wire_and_is_told() {
     for backend in backends() {
         let arguments =
-            ["udp", "echo", "--backend", backend, "--count", "8", "--every", "150ms", "--wait", "60ms"];
+            ["udp", "echo", "--backend", backend, "--count", "26", "--every", "100ms", "--wait", "60ms"];
         let script = [
             "--seed",
             "1",
             "--at",
-            "525ms",
+            "700ms",
             "loss=100%",
             "--at",
-            "825ms",
+            "1500ms",
             "loss=0,to-client-delay=5ms",
             "--json",
             "x",
         ];
         let told = told(layerlab(&arguments).args(script).output().unwrap());
-        // Datagrams set out at 0, 150, 300, 450, (lost:) 600, 750, and 900, 1050 ms.
+        // A datagram each 100 ms: some before, some in those 800 ms, some after, on a busy machine too.
         assert_eq!(told.code, 1, "{}", told.err);
         let lines: Vec<&str> = told.out.lines().collect();
         assert!(
-            lines[0].contains("\"wire\":\"--at 525ms loss=100% --at 825ms 'loss=0% to-client-delay=5ms'\""),
+            lines[0].contains("\"wire\":\"--at 700ms loss=100% --at 1500ms 'loss=0% to-client-delay=5ms'\""),
             "{}",
             lines[0]
         );
@@ -266,8 +271,8 @@ fn a_time_script_changes_the_wire_and_is_told() {
         assert_eq!(count("\"what\":\"wire_set\",\"set\":\"loss=100%\",\"wire\":\"--loss 100%\""), 1);
         assert_eq!(count("\"wire\":\"--to-client-delay 5ms\""), 1);
         let dropped = |line: &&&str| line.contains("\"fate\":\"dropped\"") && line.contains("\"to-server\"");
-        assert!(lines.iter().filter(dropped).count() >= 2, "{}", told.out);
-        assert!(count("\"delayed_ns\":5000000") >= 2, "{}", told.out);
+        assert!(lines.iter().filter(dropped).count() >= 1, "{}", told.out);
+        assert!(count("\"delayed_ns\":5000000") >= 1, "{}", told.out);
     }
     for (at, says) in [
         (["1s", "los=5%"], "loss"),

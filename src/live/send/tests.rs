@@ -144,7 +144,7 @@ fn lines_keep_their_ends_and_need_none_at_the_last() {
 #[test]
 fn a_peer_that_does_not_answer_is_waited_for_once_a_patience() {
     let ((done, heard), received) = against_tcp(Mode::Discard, |to| {
-        send_tcp(tcp::TcpSend { timeout: Duration::from_millis(20), ..tcp(to, texts(&["x"], 2)) })
+        send_tcp(tcp::TcpSend { timeout: Duration::from_millis(300), ..tcp(to, texts(&["x"], 2)) })
     });
     let report = done.unwrap();
     assert_eq!((report.messages, report.silences, report.received, received), (2, 2, 0, 2));
