@@ -369,6 +369,7 @@ fn pushed() -> Pushed {
         empty: 1,
         octets: [1, 2],
         opening: [0, 0],
+        closing: [0, 0],
         frames: [3, 4],
         wire_octets: [5, 6],
     }
@@ -449,7 +450,7 @@ fn lines() -> Vec<Value> {
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());
     lines.extend(whys());
-    lines.push(pushed().json(7));
+    lines.push(pushed().json(7, Some("a sentence")));
     lines.push(Throws { seed: 7, frames: 3, lost: vec![2] }.json("seed 7"));
     lines.push(total(1, [3, 1, 1], "all"));
     lines.extend(deeds());

@@ -320,7 +320,10 @@ impl Traced {
             // Zero would mean for ever to the kernel (socket(7), SO_RCVTIMEO).
             let nap = left.clamp(Duration::from_millis(1), NAP);
             match self.socket.set_read_timeout(Some(nap)).and_then(|()| self.socket.accept()) {
-                Err(error) if is_would_block(&error) && over => return Ok(None),
+                Err(error) if is_would_block(&error) && over => {
+                    self.program.leave(Some(self.fd), &call, began, Err(&error), None, None);
+                    return Ok(None);
+                }
                 Err(error) if is_would_block(&error) && left > nap => {}
                 result => break result,
             }
@@ -407,9 +410,9 @@ impl Traced {
         )
     }
 
-    /// `recv()` that waits until octets come, the stream ends or `give_up` says that nothing will come:
-    /// then `None`, and the call is told as entered and never as returned. `give_up` is asked once a
-    /// patience, after which what had arrived before is still given.
+    /// `recv()` that waits until octets come, the stream ends or `give_up` says that there is something else to do: then
+    /// `None`, and the call is told as one that had nothing to give. `give_up` is asked once a patience, after which what
+    /// had arrived before is still given.
     ///
     /// # Errors
     /// [`CallError`], as for every call here.
@@ -420,7 +423,10 @@ impl Traced {
         let result = loop {
             let over = give_up();
             match (&mut &self.socket).read(&mut buffer) {
-                Err(error) if is_would_block(&error) && over => return Ok(None),
+                Err(error) if is_would_block(&error) && over => {
+                    self.program.leave(Some(self.fd), &call, began, Err(&error), None, None);
+                    return Ok(None);
+                }
                 Err(error) if is_would_block(&error) || error.kind() == io::ErrorKind::Interrupted => {}
                 result => break result,
             }
@@ -480,7 +486,10 @@ impl Traced {
         let result = loop {
             let over = give_up();
             match sockopt::recv_datagram(&self.socket, &mut buffer) {
-                Err(error) if is_would_block(&error) && over => return Ok(None),
+                Err(error) if is_would_block(&error) && over => {
+                    self.program.leave(Some(self.fd), &call, began, Err(&error), None, None);
+                    return Ok(None);
+                }
                 Err(error) if is_would_block(&error) => {}
                 result => break result,
             }

@@ -492,6 +492,9 @@ impl Memory {
         let mut known = Silence::default();
         let mut frames: Vec<(&FrameId, &Frame)> = self.frames.map.iter().collect();
         frames.retain(|(_, f)| f.at >= since && f.at <= now && f.concerns(side, socket));
+        // Where the host's packets did leave, what its kernel then asks its neighbour is no part of the conversation.
+        let spoke = frames.iter().any(|(_, f)| f.ports.is_some() && f.direction.from() == side);
+        frames.retain(|(_, f)| f.ports.is_some() || f.direction.to() == side || !spoke);
         frames.sort_by_key(|(id, _)| **id);
         for (id, frame) in frames {
             match &frame.arrival {

@@ -19,7 +19,9 @@ pub struct Told<'a> {
     pub median: Option<Duration>,
     /// Octets spent before the first event.
     pub opening: usize,
-    /// Octets of the programs for each event, opening aside.
+    /// Octets spent behind the last one.
+    pub closing: usize,
+    /// Octets of the programs for each event, opening and closing aside.
     pub octets_an_event: Option<f64>,
 }
 
@@ -41,7 +43,7 @@ pub fn on_loopback(because: Option<&str>) -> String {
 
 /// What a way's numbers mean; `None` when no event came.
 pub fn way(told: &Told<'_>) -> Option<String> {
-    let Told { requests, empty, heard, opening, .. } = *told;
+    let Told { requests, empty, heard, opening, closing, .. } = *told;
     let (median, octets) = (told.median?.as_secs_f64() * 1e3, told.octets_an_event?);
     let events = count(heard as u64, "event");
     let asked = count(requests.into(), "request");
@@ -55,8 +57,8 @@ pub fn way(told: &Told<'_>) -> Option<String> {
              a request and an answer, {octets:.0} octets [RFC 6202 s2.1]"
         ),
         _ => format!(
-            "WebSocket: one upgrade of {opening} octets, then nobody asks: {octets:.0} octets for each event, the closing \
-             handshake among them, and {median:.1} ms at the median [RFC 6455 s1.2]"
+            "WebSocket: one upgrade of {opening} octets, then nobody asks: {octets:.0} octets for each event, and \
+             {median:.1} ms at the median; {closing} octets to close [RFC 6455 s1.2]"
         ),
     })
 }
@@ -112,6 +114,7 @@ mod tests {
             heard: 0,
             median: None,
             opening: 0,
+            closing: 0,
             octets_an_event: None,
         };
         assert_eq!(way(&told), None);

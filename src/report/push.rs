@@ -25,6 +25,8 @@ pub struct Pushed {
     pub octets: [usize; 2],
     /// Those of them that were spent before the first event: the upgrade.
     pub opening: [usize; 2],
+    /// Those that were spent behind the last event: the closing handshake.
+    pub closing: [usize; 2],
     /// Frames on the wire, by direction.
     pub frames: [u64; 2],
     /// Their octets.
@@ -32,9 +34,10 @@ pub struct Pushed {
 }
 
 impl Pushed {
-    /// Octets of the programs for each event, opening aside; `None` when none came.
+    /// Octets of the programs for each event, opening and closing aside; `None` when none came.
     pub fn octets_an_event(&self) -> Option<f64> {
-        let spent = self.octets.iter().sum::<usize>() - self.opening.iter().sum::<usize>();
+        let aside: usize = self.opening.iter().chain(&self.closing).sum();
+        let spent = self.octets.iter().sum::<usize>().saturating_sub(aside);
         (!self.after.is_empty()).then(|| spent as f64 / self.after.len() as f64)
     }
 
@@ -45,10 +48,10 @@ impl Pushed {
         sorted.get(sorted.len().checked_sub(1)? / 2).copied()
     }
 
-    /// One JSON object.
-    pub fn json(&self, seed: u64) -> Value {
+    /// One JSON object, with a sentence for people where there is one.
+    pub fn json(&self, seed: u64, sentence: Option<&str>) -> Value {
         let nanos = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        json!({
+        let mut line = json!({
             "schema": SCHEMA,
             "kind": "push",
             "seed": seed,
@@ -59,9 +62,14 @@ impl Pushed {
             "empty": self.empty,
             "octets": self.octets,
             "opening": self.opening,
+            "closing": self.closing,
             "frames": self.frames,
             "wire_octets": self.wire_octets,
-        })
+        });
+        if let Some(sentence) = sentence {
+            line["sentence"] = sentence.into();
+        }
+        line
     }
 }
 
@@ -82,6 +90,7 @@ pub fn table(ways: &[Pushed], width: usize) -> String {
     row("       it received", &|way| grouped(way.octets[1] as u64));
     row("  to open", &|way| grouped(way.opening.iter().sum::<usize>() as u64));
     row("  then for each event", &|way| way.octets_an_event().map_or("-".to_owned(), |n| format!("{n:.0}")));
+    row("  to close", &|way| grouped(way.closing.iter().sum::<usize>() as u64));
     row("frames on the wire", &|way| grouped(way.frames.iter().sum()));
     row("  their octets", &|way| grouped(way.wire_octets.iter().sum()));
     let names: Vec<&str> = ways.iter().map(|way| way.name.as_str()).collect();
@@ -101,8 +110,9 @@ mod tests {
             after: after.clone(),
             requests: 1,
             empty: 0,
-            octets: [200, 163],
+            octets: [208, 167],
             opening: [180, 129],
+            closing: [8, 4],
             frames: [9, 8],
             wire_octets: [900, 800],
         };

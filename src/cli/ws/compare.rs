@@ -131,6 +131,7 @@ fn pushed(push: &Push, finished: &Finished) -> Pushed {
         empty: notes.empty,
         octets: notes.octets,
         opening: notes.opening,
+        closing: notes.closing,
         frames: finished.outcome.frames,
         wire_octets: finished.outcome.octets,
     }
@@ -145,6 +146,7 @@ fn told(way: &Pushed) -> words::Told<'_> {
         heard: way.after.len(),
         median: way.median(),
         opening: way.opening.iter().sum(),
+        closing: way.closing.iter().sum(),
         octets_an_event: way.octets_an_event(),
     }
 }
@@ -159,7 +161,7 @@ fn show(
     let mut out = io::stdout().lock();
     if args.json {
         for way in ways {
-            writeln!(out, "{}", way.json(seed))?;
+            writeln!(out, "{}", way.json(seed, words::way(&told(way)).as_deref()))?;
         }
         return Ok(());
     }

@@ -73,6 +73,8 @@ pub struct Notes {
     pub octets: [usize; 2],
     /// Octets sent and received when the first event was to come: what opening cost.
     pub opening: [usize; 2],
+    /// Octets sent and received behind the last event: what closing cost.
+    pub closing: [usize; 2],
 }
 
 impl Push {

@@ -20,6 +20,7 @@ impl Push {
         let machine = WebSocket::client(request, masks, Arc::new(Settings::default()));
         let mut talk = Talk::new(program, socket, machine);
         talk.say(Command::Begin)?;
+        let mut said = 0;
         while let Some(event) = talk.hear()? {
             let mut notes = self.notes();
             match event {
@@ -27,12 +28,18 @@ impl Push {
                     notes.requests += 1;
                     notes.opening = talk.octets;
                 }
-                Event::Message(..) => notes.heard.push(program.emitter.now()),
+                Event::Message(..) => {
+                    notes.heard.push(program.emitter.now());
+                    said = talk.octets[0];
+                }
                 _ => {}
             }
             notes.octets = talk.octets;
         }
-        self.notes().octets = talk.octets;
+        let mut notes = self.notes();
+        notes.octets = talk.octets;
+        // Whoever hears sends nothing from the upgrade to the end.
+        notes.closing[0] = talk.octets[0] - said;
         Ok(())
     }
 
@@ -50,7 +57,10 @@ impl Push {
                     let payload = self.event.to_vec();
                     talk.say(Command::Message { kind: Kind::Text, payload, fragment: None })?;
                 }
+                // One read of the client's may bring the last event and this: only here are they apart.
+                let said = talk.octets[0];
                 talk.say(Command::Close(Some((CloseCode::NORMAL, String::new()))))?;
+                self.notes().closing[1] = talk.octets[0] - said;
             }
         }
         Ok(())
