@@ -24,12 +24,7 @@ pub(crate) fn step(stops: &'static str) -> Step {
                 return Ok(Flow::Continue);
             }
             io::stdout().flush()?;
-            prompt(&format!("-- space: next step, a: all the rest, q: {stops} --"))?;
-            enable_raw_mode()?;
-            let key = key();
-            // Whatever came of it, the terminal is given back as it was.
-            disable_raw_mode()?;
-            prompt("\r\x1b[K")?;
+            let key = press(&format!("-- space: next step, a: all the rest, q: {stops} --"));
             asked = key.as_ref().map_or(true, |key| *key != Key::Rest);
             key.map(|key| if key == Key::Stop { Flow::Stop } else { Flow::Continue })
         });
@@ -46,6 +41,24 @@ pub(crate) fn step(stops: &'static str) -> Step {
         }
         Ok(Flow::Continue)
     })
+}
+
+/// Once, at a terminal: whether what the prompt offers is wanted.
+pub(crate) fn offer(what: &str, stops: &str) -> io::Result<Flow> {
+    io::stdout().flush()?;
+    let key = press(&format!("-- space: {what}, q: {stops} --"))?;
+    Ok(if key == Key::Stop { Flow::Stop } else { Flow::Continue })
+}
+
+/// Asks for a key, and leaves nothing of the question.
+fn press(question: &str) -> io::Result<Key> {
+    prompt(question)?;
+    enable_raw_mode()?;
+    let key = key();
+    // Whatever came of it, the terminal is given back as it was.
+    disable_raw_mode()?;
+    prompt("\r\x1b[K")?;
+    key
 }
 
 /// Beside the steps, which may go to a file.

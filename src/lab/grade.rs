@@ -28,6 +28,8 @@ pub struct Grade {
     pub predicted: usize,
     /// As above.
     pub right: usize,
+    /// As above: those that no capture can judge.
+    pub unjudged: usize,
     /// Questions to which they wrote what they saw, and of these the right ones.
     pub typed: usize,
     /// As above.
@@ -177,6 +179,11 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
         lab: Some(lab.number),
         predicted: session.answered.iter().filter(|answered| answered.predicted.is_some()).count(),
         right: session.answered.iter().filter(|answered| answered.right == Some(true)).count(),
+        unjudged: session
+            .answered
+            .iter()
+            .filter(|answered| answered.predicted.is_some() && answered.right.is_none())
+            .count(),
         typed: typed().count(),
         seen: typed().filter(|(_, right)| *right == Some(true)).count(),
         holds: count(Verdict::Holds),
@@ -263,6 +270,7 @@ mod tests {
             student: "=1+1".into(),
             predicted: 2,
             right: 1,
+            unjudged: 0,
             typed: 1,
             seen: 1,
             holds: 5,

@@ -28,6 +28,8 @@ pub struct Graded<'a> {
     pub right: usize,
     /// Predictions.
     pub predicted: usize,
+    /// Those of them that no capture can judge.
+    pub unjudged: usize,
     /// Of what they wrote that they saw, how much is right.
     pub seen: usize,
     /// And how much there is.
@@ -52,16 +54,20 @@ pub fn graded(told: &Graded<'_>) -> String {
         0 => String::new(),
         typed => format!(", {} of {typed} observations", told.seen),
     };
+    let unjudged = match told.unjudged {
+        0 => String::new(),
+        n => format!(", {n} open"),
+    };
     let whose = if told.student.is_empty() { "nobody named" } else { told.student };
     let mut text = lines(
         if told.passed { "passed" } else { "NOT YET" },
         &format!(
-            "lab {lab} {whose} ({}): {}, {} open, {} of {} predictions right{saw}",
+            "lab {lab} {whose} ({}): {}, {} open, {} of {} predictions right{unjudged}{saw}",
             told.file,
             shown(told.holds),
             told.open,
             told.right,
-            told.predicted,
+            told.predicted - told.unjudged,
         ),
     );
     let mut below = |what: &str| text.push_str(&lines("", what));
@@ -174,7 +180,8 @@ mod tests {
             fails: &["isn".to_owned()],
             open: 2,
             right: 0,
-            predicted: 3,
+            predicted: 5,
+            unjudged: 2,
             seen: 0,
             typed: 0,
             unread: &unread,
@@ -182,7 +189,7 @@ mod tests {
             other_seed: false,
             remarks: &remarks,
         };
-        let expected = "NOT YET  lab 4 ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions right\n         \
+        let expected = "NOT YET  lab 4 ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions right, 2\n         open\n         \
             a-1.pcapng: it is cut: this run shows nothing.\n         \
             Not complete: there is no capture of run 2.\n         \
             The captures show that these are not so: isn.\n         \

@@ -143,28 +143,39 @@ pub fn result(told: &Told<'_>) -> String {
         [] => String::new(),
         frames => format!(" Look at{}.", named(frames)),
     };
-    let observed = safe(told.observed, false);
+    let observed = quoted(told.observed);
     text.push_str(&match (told.predicted, told.right, told.often) {
         (Some(_), Some(true), _) => lines("RESULT   ", &format!("{observed}, as you said.")),
         (Some(said), Some(false), Some(often)) => {
-            let mut text = lines("RESULT   ", &format!("{observed}, not {}.", safe(said, false)));
-            text.push_str(&lines("", &format!("Many say {}: {often}.{}", safe(said, false), look())));
+            let mut text = lines("RESULT   ", &format!("{observed}, not {}.", quoted(said)));
+            text.push_str(&lines("", &format!("Many say {}: {often}.{}", quoted(said), look())));
             text
         }
         (Some(said), Some(false), None) => {
-            lines("RESULT   ", &format!("{observed}, not {}.{}", safe(said, false), look()))
+            lines("RESULT   ", &format!("{observed}, not {}.{}", quoted(said), look()))
         }
         _ => lines("RESULT   ", &observed),
     });
     match told.typed {
         Some((_, Some(true))) => text.push_str(&lines("", "You saw it.")),
         Some((saw, Some(false))) => {
-            let saw = safe(saw, false);
+            let saw = quoted(saw);
             text.push_str(&lines("", &format!("You wrote that you saw {saw}: look once more.{}", look())));
         }
         Some((_, None)) | None => {}
     }
     text
+}
+
+/// What was said or seen: several words stand between quotation marks, so that it is plain where they end; a number with
+/// its unit needs none.
+fn quoted(said: &str) -> String {
+    let said = safe(said, false);
+    if said.contains(' ') && !said.starts_with(|c: char| c.is_ascii_digit()) {
+        format!("\"{said}\"")
+    } else {
+        said
+    }
 }
 
 /// How many facts hold.

@@ -53,6 +53,7 @@ fn told(grade: &Grade) -> words::Graded<'_> {
         fails: &grade.fails,
         open: grade.open,
         right: grade.right,
+        unjudged: grade.unjudged,
         predicted: grade.predicted,
         seen: grade.seen,
         typed: grade.typed,

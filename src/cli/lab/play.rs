@@ -297,12 +297,15 @@ fn tell(
     args: &RunLabArgs,
 ) -> anyhow::Result<()> {
     let mut wait = None;
+    // What a program only printed has no steps.
+    let step = args.step && record.lines.iter().any(|line| line["kind"] == "event");
     // What stands on the ordinary screen is read before the whole screen covers it.
-    if args.step && view::is_possible() && keys::step(GOES_ON)()? == Flow::Continue {
+    if step && view::is_possible() && keys::offer("its steps on the whole screen", GOES_ON)? == Flow::Continue
+    {
         let style = plan::plain_style(args.look, ModelArg::Both, false);
         Screen::show(title, style, record.lines.iter().map(|line| &**line))
             .context("the terminal does not take the whole screen")?;
-    } else if args.step && !view::is_possible() {
+    } else if step && !view::is_possible() {
         wait = Some(keys::step(GOES_ON));
     }
     let shown: Vec<_> = record.lines.iter().filter(|line| Record::is_told(line)).collect();
