@@ -19,7 +19,7 @@ pub enum FileError {
     #[error(transparent)]
     Read(#[from] ReadError),
     /// The listener failed.
-    #[error("the listener failed: {0}")]
+    #[error("writing what happened failed: {0}")]
     Sink(#[source] io::Error),
     /// A packet that begins with another header than Ethernet's or a cooked capture's.
     #[error(

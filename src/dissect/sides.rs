@@ -18,18 +18,20 @@ type End = (IpAddr, u16);
 #[derive(Debug)]
 pub(super) struct Sides {
     client: Option<[u8; 6]>,
+    /// Whose frame was the first of all: the client, as long as nobody has opened anything.
+    first: Option<[u8; 6]>,
     /// On a link where both ends have one address (loopback): who began each conversation.
     began: Recent<(End, End), End>,
 }
 
 impl Sides {
     pub(super) fn new() -> Sides {
-        Sides { client: None, began: Recent::new(CAP) }
+        Sides { client: None, first: None, began: Recent::new(CAP) }
     }
 
     /// The direction of a frame. The client is the host that sends the first SYN, datagram, question for an address or echo request; where both
     /// hosts have the same link-layer address, each conversation is judged alone by its first packet. Before anybody has
-    /// spoken so, frames count as the client's.
+    /// spoken so, it is the host that was seen first.
     pub(super) fn direction(&mut self, facts: &Facts<'_>) -> Direction {
         // A cooked capture is of all interfaces of a host, and says nothing of the receivers' addresses.
         if facts.source == facts.destination || facts.cooked.is_some() {
@@ -42,7 +44,8 @@ impl Sides {
         if self.client.is_none() && is_syn_ack(facts) {
             self.client = Some(facts.destination);
         }
-        match self.client {
+        let first = *self.first.get_or_insert(facts.source);
+        match self.client.or(Some(first)) {
             Some(client) if client != facts.source => Direction::ToClient,
             _ => Direction::ToServer,
         }

@@ -21,6 +21,17 @@ pub enum LinkType {
     Sll2,
 }
 
+impl LinkType {
+    /// Octets of that header.
+    pub const fn header_len(self) -> usize {
+        match self {
+            LinkType::Ethernet => 14,
+            LinkType::Sll => 16,
+            LinkType::Sll2 => 20,
+        }
+    }
+}
+
 /// What a cooked header says: the kernel's words on the packet, not octets of any wire.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Cooked {

@@ -45,7 +45,7 @@ pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
             format!("cooked packet of protocol 0x{kind:04x}, {} octets", seen.len)
         }
         Packet::Other(kind) => format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len),
-        Packet::Malformed(m) => malformed(draft, m),
+        Packet::Malformed(m) => malformed(draft, seen, m),
     };
     format!("{route} {body}")
 }
@@ -130,7 +130,7 @@ fn ip_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, carried: &Carried) -> S
         Carried::Other(protocol) => {
             format!("IP packet, {}, {} octets", ip_protocol(*protocol), ip.len)
         }
-        Carried::Malformed(m) => malformed(draft, m),
+        Carried::Malformed(m) => malformed(draft, seen, m),
     };
     if let Some(f) = ip.fragment {
         body.push_str(&format!(" id=0x{:04x} offset={} len={}", f.id, f.offset, f.len));
@@ -187,11 +187,11 @@ fn ip_protocol(number: u8) -> String {
 
 /// The last `len` octets of the IP packet as text, where the frame's octets are there. Nothing of a fragment: what
 /// ends it is not what ends the datagram.
-fn payload_preview(draft: &Draft<'_>, ip: &Ip, len: u32) -> Option<String> {
-    const ETHERNET: usize = 14;
+fn payload_preview(draft: &Draft<'_>, seen: &Seen, ip: &Ip, len: u32) -> Option<String> {
+    let link = seen.cooked.map_or(LinkType::Ethernet, |cooked| cooked.link);
     let located = draft.event.bytes.as_ref()?;
     let (whole, len) = (usize::try_from(ip.len).ok()?, usize::try_from(len).ok()?);
-    let end = ETHERNET.checked_add(whole)?;
+    let end = link.header_len().checked_add(whole)?;
     let payload = located.bytes.get(end.checked_sub(len)?..end)?;
     (!payload.is_empty() && ip.fragment.is_none()).then(|| preview(payload, 24, draft.glyphs.ascii))
 }
@@ -199,7 +199,7 @@ fn payload_preview(draft: &Draft<'_>, ip: &Ip, len: u32) -> Option<String> {
 fn udp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, udp: &Udp) -> String {
     let mut body =
         format!("UDP {}{}{} len={}", udp.source_port, draft.glyphs.arrow, udp.destination_port, udp.len);
-    if let Some(text) = payload_preview(draft, ip, udp.len) {
+    if let Some(text) = payload_preview(draft, seen, ip, udp.len) {
         body.push(' ');
         body.push_str(&text);
     }
@@ -239,7 +239,7 @@ fn tcp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, tcp: &Tcp) -> String {
     }
     if tcp.len > 0 {
         body.push_str(&format!(" len={}", tcp.len));
-        if let Some(text) = payload_preview(draft, ip, tcp.len) {
+        if let Some(text) = payload_preview(draft, seen, ip, tcp.len) {
             body.push(' ');
             body.push_str(&text);
         }
@@ -410,7 +410,12 @@ fn icmp_words(draft: &mut Draft<'_>, icmp: &Icmp) -> String {
     }
 }
 
-fn malformed(draft: &mut Draft<'_>, m: &Malformed) -> String {
+fn malformed(draft: &mut Draft<'_>, seen: &Seen, m: &Malformed) -> String {
+    let kept = draft.event.bytes.as_ref().map_or(usize::MAX, |located| located.bytes.len());
+    if matches!(m.problem, Problem::Truncated { .. }) && kept < seen.len as usize {
+        draft.meaning(None, format!("the capture kept {kept} of its {} octets", seen.len));
+        return format!("{}, cut by the capture", m.protocol.name());
+    }
     let what = match m.problem {
         Problem::Truncated { needed, got } => format!("needs {needed} octets, has {got}"),
         Problem::BadLength { value } => format!("its length field says {value}, which cannot be"),

@@ -13,7 +13,7 @@ mod v1 {
     pub(super) const ADDRESS_LEN: usize = 4;
     pub(super) const ADDRESS: usize = 6;
     pub(super) const PROTOCOL: usize = 14;
-    pub(super) const LEN: usize = 16;
+    pub(super) const LEN: usize = super::LinkType::Sll.header_len();
 }
 
 /// The same of the second.
@@ -24,7 +24,7 @@ mod v2 {
     pub(super) const PACKET_TYPE: usize = 10;
     pub(super) const ADDRESS_LEN: usize = 11;
     pub(super) const ADDRESS: usize = 12;
-    pub(super) const LEN: usize = 20;
+    pub(super) const LEN: usize = super::LinkType::Sll2.header_len();
 }
 
 /// ARPHRD_ numbers of what carries no EtherType in the protocol's place: netlink, GRE, radio headers and their like.
@@ -34,8 +34,7 @@ const NO_ETHERTYPE: [u16; 6] = [778, 801, 802, 803, 824, 805];
 pub const fn header_len(link: LinkType) -> Option<usize> {
     match link {
         LinkType::Ethernet => None,
-        LinkType::Sll => Some(v1::LEN),
-        LinkType::Sll2 => Some(v2::LEN),
+        LinkType::Sll | LinkType::Sll2 => Some(link.header_len()),
     }
 }
 
