@@ -41,7 +41,7 @@ struct Sender {
     /// Octets that send() took so far; where each call ended, and when it returned.
     handed: u64,
     sends: VecDeque<(u64, Time)>,
-    /// Octets that were seen leaving, and the frames that carried the last of them.
+    /// Octets that were seen leaving, and the frames that carried the last of them, or FIN: what is acknowledged.
     sent: u64,
     carried: VecDeque<FrameId>,
     /// Whether octets were sent again: its congestion window is then no longer what it began with.
@@ -147,7 +147,7 @@ impl Flows {
         } else {
             me.sent = me.sent.max(u64::from(tcp.seq.saturating_sub(1)) + u64::from(tcp.len));
         }
-        if tcp.len > 0 {
+        if tcp.len > 0 || tcp.flags.has(TcpFlags::FIN) {
             remember(&mut me.carried, seen.id);
         }
         if tcp.len > 0 || syn || tcp.flags.has(TcpFlags::FIN) {
@@ -291,7 +291,7 @@ impl Flows {
         let me = self.of(seen, tcp)?;
         let heard = me.acks.iter().filter_map(|(.., id)| memory.arrived(*id)).filter(|at| *at <= now).max();
         let last = me.last_sent.max(heard)?;
-        let back = me.syn_ack.and_then(|id| memory.arrived(id));
+        let back = me.syn_ack.and_then(|id| memory.arrived(id)).filter(|at| *at <= now);
         Some((now.since(last), back.zip(me.syn).map(|(back, sent)| back.since(sent))))
     }
 

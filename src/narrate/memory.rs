@@ -2,6 +2,7 @@
 //! forgotten is told as inferred, never as seen.
 
 mod again;
+mod landmarks;
 
 use super::flows::Flows;
 use super::waits::Waits;
@@ -49,6 +50,11 @@ impl<K: Copy + Eq + Hash, V> Recent<K, V> {
         self.map.get(&key)
     }
 
+    /// All of them, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.map.iter()
+    }
+
     /// The value of `key`, made where there is none.
     pub(super) fn obtain(&mut self, key: K) -> &mut V
     where
@@ -89,12 +95,10 @@ struct Frame {
 }
 
 impl Frame {
-    /// Whether it may belong to what `side` does with `socket`. A frame without ports may: a fragment, an ARP
-    /// request that a packet waits for.
-    fn concerns(&self, side: Side, socket: Socket) -> bool {
-        let Some((from, to)) = self.ports else { return true };
-        let (mine, theirs) = if self.direction.from() == side { (from, to) } else { (to, from) };
-        socket.local.is_none_or(|l| l.port() == mine) && socket.talks_to().is_none_or(|p| p.port() == theirs)
+    /// The port at `side`, and the other's.
+    fn ports_of(&self, side: Side) -> Option<(u16, u16)> {
+        let (from, to) = self.ports?;
+        Some(if self.direction.from() == side { (from, to) } else { (to, from) })
     }
 }
 
@@ -386,28 +390,24 @@ impl Memory {
                 };
                 if tcp.flags.has(TcpFlags::SYN) {
                     let what = if tcp.flags.has(TcpFlags::ACK) { Landmark::SynAck } else { Landmark::Syn };
-                    self.remember(mark(what));
+                    self.remember(mark(what), again);
                 }
                 if tcp.flags.has(TcpFlags::FIN) {
-                    self.remember(mark(Landmark::Fin));
+                    self.remember(mark(Landmark::Fin), again);
                 }
                 if tcp.flags.has(TcpFlags::RST) {
                     let refused = tcp.notes.iter().any(|n| matches!(n, TcpNote::Refused { .. }));
-                    self.remember(mark(if refused { Landmark::Refused } else { Landmark::Reset }));
+                    self.remember(mark(if refused { Landmark::Refused } else { Landmark::Reset }), again);
                 }
             }
             Packet::Ip(_, Carried::Icmp(icmp)) => {
                 // An ICMP error stands for the conversation of the packet that it quotes.
                 if let Some((from, to)) = icmp.about.and_then(|id| self.frames.get(id)?.ports) {
-                    self.remember(Sighting {
-                        what: Landmark::Unreachable(icmp.kind),
-                        about: icmp.about,
-                        at,
-                        frame: seen.id,
-                        direction: seen.direction,
-                        source_port: to,
-                        destination_port: from,
-                    });
+                    let what = Landmark::Unreachable(icmp.kind);
+                    let (about, frame, direction) = (icmp.about, seen.id, seen.direction);
+                    let (source_port, destination_port) = (to, from);
+                    let mark = Sighting { what, about, at, frame, direction, source_port, destination_port };
+                    self.remember(mark, false);
                 }
             }
             _ => {}
@@ -416,8 +416,8 @@ impl Memory {
         self.frames.insert(seen.id, Frame { at, direction, ports, numbers, arrival, copy: None });
     }
 
-    fn remember(&mut self, mark: Sighting) {
-        if mark.what == Landmark::Syn {
+    fn remember(&mut self, mark: Sighting, again: bool) {
+        if mark.what == Landmark::Syn && !again {
             // A new connection under the same ports: what ended the old one says nothing about it.
             let ports = |m: &Sighting| {
                 let (a, b) = (m.source_port, m.destination_port);
@@ -436,65 +436,29 @@ impl Memory {
         fd.and_then(|fd| self.sockets.get((side, fd))).copied().unwrap_or_default()
     }
 
-    /// The latest frame of the kind that reached `side` at `now` or before, but not before `since`, in
-    /// the conversation of `socket`. A frame that the ledger lost is none; without the peer's address
-    /// there is none.
-    pub(super) fn reached(
-        &self,
-        side: Side,
-        socket: Socket,
-        since: Time,
-        now: Time,
-        which: impl Fn(Landmark) -> bool,
-    ) -> Option<(FrameId, Landmark)> {
-        let peer = socket.peer?;
-        self.landmarks
-            .iter()
-            .rev()
-            .find(|m| {
-                which(m.what)
-                    && m.direction.to() == side
-                    && m.source_port == peer.port()
-                    && socket.local.is_none_or(|l| l.port() == m.destination_port)
-                    && m.at >= since
-                    && self.has_arrived(m, now)
-            })
-            .map(|m| (m.frame, m.what))
-    }
-
-    fn has_arrived(&self, mark: &Sighting, now: Time) -> bool {
-        match self.frames.get(mark.frame).map(|f| &f.arrival) {
-            Some(Arrival::At(at)) => *at <= now,
-            Some(Arrival::Unknown) => mark.at <= now,
-            Some(Arrival::Damaged(_) | Arrival::Never(_)) | None => false,
-        }
-    }
-
-    /// The frames of the kind that `side` sent in the conversation of `socket`, from `since` on.
-    pub(super) fn sent(&self, side: Side, socket: Socket, since: Time, what: Landmark) -> Vec<FrameId> {
-        let Some(peer) = socket.peer else { return Vec::new() };
-        self.landmarks
-            .iter()
-            .filter(|m| {
-                m.what == what
-                    && m.direction.from() == side
-                    && m.destination_port == peer.port()
-                    && socket.local.is_none_or(|l| l.port() == m.source_port)
-                    && m.at >= since
-            })
-            .map(|m| m.frame)
-            .collect()
-    }
-
     /// What is known of a wait on `socket` that ends now with nothing.
     pub(super) fn silence(&self, side: Side, socket: Socket, since: Time, now: Time) -> Silence {
         let since = socket.asked.map_or(since, |asked| asked.min(since));
         let mut known = Silence::default();
         let mut frames: Vec<(&FrameId, &Frame)> = self.frames.map.iter().collect();
-        frames.retain(|(_, f)| f.at >= since && f.at <= now && f.concerns(side, socket));
+        let own_port = self.own_port(side, socket);
+        // A frame without ports may be its own: a fragment, an ARP request that a packet waits for.
+        let concerns = |f: &Frame| {
+            f.ports_of(side).is_none_or(|(mine, theirs)| {
+                own_port.may_be(mine) && socket.talks_to().is_none_or(|p| p.port() == theirs)
+            })
+        };
+        frames.retain(|(_, f)| f.at >= since && f.at <= now && concerns(f));
         // Where the host's packets did leave, what its kernel then asks its neighbour is no part of the conversation.
         let spoke = frames.iter().any(|(_, f)| f.ports.is_some() && f.direction.from() == side);
         frames.retain(|(_, f)| f.ports.is_some() || f.direction.to() == side || !spoke);
+        let mut own = frames.iter().filter_map(|(_, f)| f.ports_of(side)).map(|(mine, _)| mine);
+        if let Some(port) = own.next()
+            && own.any(|other| other != port)
+        {
+            // Nobody knows which of them are this socket's.
+            frames.retain(|(_, f)| f.ports.is_none());
+        }
         frames.sort_by_key(|(id, _)| **id);
         for (id, frame) in frames {
             match &frame.arrival {
@@ -509,7 +473,7 @@ impl Memory {
             }
         }
         let to = Socket { peer: socket.talks_to(), ..socket };
-        let icmp = self.reached(side, to, since, now, |m| matches!(m, Landmark::Unreachable(_)));
+        let icmp = self.last_reached(side, to, (since, now), |m| matches!(m, Landmark::Unreachable(_)));
         known.error = icmp.and_then(|(id, what)| match what {
             Landmark::Unreachable(kind) => Some((id, kind)),
             _ => None,

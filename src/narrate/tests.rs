@@ -7,6 +7,7 @@ mod queues;
 mod tales;
 mod views;
 mod webs;
+mod whose;
 
 use super::text::columns;
 use super::{Json, Models, Style, TcpInfoShow, Timeline};

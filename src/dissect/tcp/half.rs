@@ -3,6 +3,7 @@
 //! Sequence numbers are turned into *offsets*: octets from the initial sequence number, in 64 bits, so that wrapping
 //! around 2^32 (RFC 9293 s3.4) is dealt with in one place and everything else compares plain numbers.
 
+use super::Arrival;
 use crate::model::{FrameId, Time};
 use std::collections::VecDeque;
 
@@ -12,6 +13,8 @@ pub(super) const SENT_MAX: usize = 16_384;
 const ACKED_MAX: usize = 64;
 /// Duplicate acknowledgments in a run whose arrival is remembered at most.
 const DUPLICATES_MAX: usize = 1024;
+/// How often a SYN that is sent again is remembered: Linux gives up earlier (tcp_syn_retries in tcp(7)).
+const OPENING_MAX: usize = 16;
 
 /// Octets that a segment carried. The list of them is in order and without overlap.
 #[derive(Clone, Debug)]
@@ -35,6 +38,48 @@ impl Sent {
     }
 }
 
+/// One side's SYN, or its SYN-ACK: the frame that carried it first, and those that carried it again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Opening(Vec<(FrameId, Arrival)>);
+
+impl Opening {
+    pub(super) fn is_seen(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    fn send(&mut self, id: FrameId, arrival: Arrival) {
+        if self.0.len() < OPENING_MAX {
+            self.0.push((id, arrival));
+        }
+    }
+
+    /// The one that reached the far host first: what comes again tells it nothing new.
+    pub(super) fn first(&self, now: Time) -> Option<FrameId> {
+        let first = self.arrived(now).min_by_key(|(at, _)| *at);
+        first.map(|(_, id)| id).or_else(|| self.likely())
+    }
+
+    /// The one that reached the far host last: a SYN that comes again is answered again, and one that came when there was
+    /// no room was not answered.
+    pub(super) fn newest(&self, now: Time) -> Option<FrameId> {
+        let newest = self.arrived(now).max_by_key(|(at, _)| *at);
+        newest.map(|(_, id)| id).or_else(|| self.likely())
+    }
+
+    fn arrived(&self, now: Time) -> impl Iterator<Item = (Time, FrameId)> {
+        self.0.iter().filter_map(move |(id, arrival)| match arrival {
+            Arrival::At(at) if *at <= now => Some((*at, *id)),
+            _ => None,
+        })
+    }
+
+    /// Without a ledger, the last that is not known to be lost.
+    fn likely(&self) -> Option<FrameId> {
+        let (id, _) = self.0.iter().rev().find(|(_, arrival)| !arrival.is_never()).or(self.0.first())?;
+        Some(*id)
+    }
+}
+
 /// Acknowledgments of one number that followed each other.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Run {
@@ -55,10 +100,10 @@ pub(super) struct Half {
     pub(super) next: Option<i64>,
     /// Offset up to which the other side has acknowledged.
     pub(super) acked: i64,
-    /// Its SYN (without ACK) and its SYN-ACK: the last that is not known to be lost.
-    pub(super) syn: Option<FrameId>,
-    /// See `syn`.
-    pub(super) syn_ack: Option<FrameId>,
+    /// Its SYN (without ACK).
+    pub(super) syn: Opening,
+    /// Its SYN-ACK.
+    pub(super) syn_ack: Opening,
     /// The shift of its windows; present where its SYN was seen and offered one.
     pub(super) shift: Option<u8>,
     /// Whether its FIN was seen.
@@ -89,6 +134,12 @@ impl Half {
         // The low 32 bits are all that the header has; their distance as a signed number is RFC 9293's comparison.
         let distance = relative.wrapping_sub(near as u32) as i32;
         near + i64::from(distance)
+    }
+
+    /// Notes that a segment carried its SYN.
+    pub(super) fn open(&mut self, with_ack: bool, id: FrameId, arrival: Arrival) {
+        let opening = if with_ack { &mut self.syn_ack } else { &mut self.syn };
+        opening.send(id, arrival);
     }
 
     /// How many segments are remembered.

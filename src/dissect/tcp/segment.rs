@@ -161,7 +161,7 @@ fn handshake(
     };
     if s.has(TcpFlags::RST) {
         // Whoever has sent nothing but RSTs has no connection to end.
-        match answers(peer.syn).filter(|_| me.next.is_none() && me.syn.is_none()) {
+        match answers(peer.syn.newest(s.now)).filter(|_| me.next.is_none() && !me.syn.is_seen()) {
             Some(syn) => notes.push(TcpNote::Refused { answers: syn }),
             None if !*reset => notes.push(TcpNote::Reset),
             None => {}
@@ -171,12 +171,15 @@ fn handshake(
         match s.ack() {
             None => notes.push(TcpNote::HandshakeSyn),
             Some(_) => {
-                if let Some(syn) = answers(peer.syn) {
+                if let Some(syn) = answers(peer.syn.newest(s.now)) {
                     notes.push(TcpNote::HandshakeSynAck { answers: syn });
                 }
             }
         }
-    } else if let Some(syn_ack) = answers(peer.syn_ack).filter(|_| me.syn.is_some() && !*established) {
+    } else if me.syn.is_seen()
+        && !*established
+        && let Some(syn_ack) = answers(peer.syn_ack.first(s.now))
+    {
         notes.push(TcpNote::HandshakeAck { answers: syn_ack });
         *established = true;
     }
@@ -264,10 +267,7 @@ impl Half {
         }
         self.kept_alive = notes.contains(&TcpNote::KeepAlive);
         if s.has(TcpFlags::SYN) {
-            let known = if s.ack().is_some() { &mut self.syn_ack } else { &mut self.syn };
-            if known.is_none() || !s.arrival.is_never() {
-                *known = Some(s.id);
-            }
+            self.open(s.ack().is_some(), s.id, s.arrival);
         }
         self.fin |= s.has(TcpFlags::FIN);
         self.window = Some(s.window);

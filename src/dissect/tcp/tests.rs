@@ -97,6 +97,31 @@ fn frame(id: u64) -> FrameId {
     FrameId(id)
 }
 
+/// Of SYN-ACKs the first that arrives opens the connection; of SYNs the last that had arrived is answered.
+#[test]
+fn a_handshake_answers_what_had_arrived() {
+    let at = |ms| Arrival::At(Time::from_millis(ms));
+    let mut talk = Talk::new();
+    talk.see(true, at(2), segment(SYN, 100, 0));
+    talk.see(true, at(30), segment(SYN, 100, 0));
+    let syn_ack = talk.see(false, at(4), segment(SYN | ACK, 900, 101));
+    assert!(syn_ack.notes.contains(&HandshakeSynAck { answers: frame(1) }), "{:?}", syn_ack.notes);
+    talk.see(false, at(5), segment(SYN | ACK, 900, 101));
+    let ack = talk.see(true, at(7), segment(ACK, 101, 901));
+    assert_eq!(ack.notes, [HandshakeAck { answers: frame(3) }]);
+
+    let mut talk = Talk::new();
+    talk.see(true, at(2), segment(SYN, 100, 0));
+    talk.see(true, at(3), segment(SYN, 100, 0));
+    talk.see(true, at(4), segment(SYN, 100, 0));
+    talk.frames += 10;
+    let syn_ack = talk.see(false, Arrival::Never, segment(SYN | ACK, 900, 101));
+    assert!(syn_ack.notes.contains(&HandshakeSynAck { answers: frame(3) }), "{:?}", syn_ack.notes);
+    talk.see(false, at(15), segment(SYN | ACK, 900, 101));
+    let ack = talk.see(true, at(17), segment(ACK, 101, 901));
+    assert_eq!(ack.notes, [HandshakeAck { answers: frame(15) }]);
+}
+
 #[test]
 fn a_whole_conversation_across_the_end_of_sequence_space() {
     let (c, s) = (u32::MAX - 2, u32::MAX);

@@ -1,15 +1,14 @@
 //! System calls: what was asked, what came back, what that means.
 
-use super::super::errno::reason;
 use super::super::memory::{Landmark, Socket};
 use super::super::style::Glyphs;
-use super::super::text::{count, ms, preview, safe, span};
+use super::super::text::{count, preview, safe, span};
 use super::super::waits::WORTH_TELLING;
-use super::fate::{Doing, rule_words};
+use super::failure::failed;
 use super::{Draft, NoteKind};
 use crate::model::{
-    Call, Cite, Direction, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption,
-    TcpInfo, TcpState, Time, Waiting, What,
+    Call, Cite, Errno, Evidence, FrameId, How, IcmpKind, Returned, Side, SocketKind, SocketOption, TcpInfo,
+    TcpState, Time, Waiting, What,
 };
 use std::time::Duration;
 
@@ -120,12 +119,12 @@ pub(super) fn returned(
     if took >= WAITED {
         head.push_str(&format!(" after {}", span(took)));
     }
-    let facts = Facts {
-        side: draft.side(),
-        socket: draft.side().map(|s| draft.memory.socket(s, fd)).unwrap_or_default(),
-        began: draft.event.at - took,
-        now: draft.event.at,
-    };
+    let mut socket = draft.side().map(|s| draft.memory.socket(s, fd)).unwrap_or_default();
+    if let Ok(Returned::Local(own)) = result {
+        // What this call tells is known of it too: of several connections' frames, which are its own.
+        socket.local = Some(*own);
+    }
+    let facts = Facts { side: draft.side(), socket, began: draft.event.at - took, now: draft.event.at };
     match result {
         Ok(returned) => succeeded(draft, &facts, call, returned),
         Err(errno) => failed(draft, &facts, call, *errno),
@@ -136,23 +135,51 @@ pub(super) fn returned(
     head
 }
 
-struct Facts {
-    side: Option<Side>,
-    socket: Socket,
-    began: Time,
-    now: Time,
+/// What a returned call is explained with.
+pub(super) struct Facts {
+    pub(super) side: Option<Side>,
+    pub(super) socket: Socket,
+    pub(super) began: Time,
+    pub(super) now: Time,
 }
 
 impl Facts {
-    fn reached(&self, draft: &Draft<'_>, since: Time, which: impl Fn(Landmark) -> bool) -> Option<FrameId> {
-        draft.memory.reached(self.side?, self.socket, since, self.now, which).map(|(id, _)| id)
+    /// The first such frame that arrived since then, where it is known to be of this connection.
+    pub(super) fn reached(
+        &self,
+        draft: &Draft<'_>,
+        since: Time,
+        which: impl Fn(Landmark) -> bool,
+    ) -> Option<FrameId> {
+        match self.each_reached(draft, since, which).as_slice() {
+            [one] => Some(*one),
+            _ => None,
+        }
     }
 
-    fn sent(&self, draft: &Draft<'_>, since: Time, what: Landmark) -> Vec<FrameId> {
+    /// The first of every connection that may be this one.
+    pub(super) fn each_reached(
+        &self,
+        draft: &Draft<'_>,
+        since: Time,
+        which: impl Fn(Landmark) -> bool,
+    ) -> Vec<FrameId> {
+        let between = (since, self.now);
+        self.side.map(|s| draft.memory.first_reached(s, self.socket, between, which)).unwrap_or_default()
+    }
+
+    /// The last ICMP error of the kind that came for it.
+    pub(super) fn icmp(&self, draft: &Draft<'_>, which: impl Fn(IcmpKind) -> bool) -> Option<FrameId> {
+        let which = |m| matches!(m, Landmark::Unreachable(kind) if which(kind));
+        let between = (Time::ZERO, self.now);
+        draft.memory.last_reached(self.side?, self.socket, between, which).map(|(id, _)| id)
+    }
+
+    pub(super) fn sent(&self, draft: &Draft<'_>, since: Time, what: Landmark) -> Vec<(u16, FrameId)> {
         self.side.map(|s| draft.memory.sent(s, self.socket, since, what)).unwrap_or_default()
     }
 
-    fn udp(&self) -> bool {
+    pub(super) fn udp(&self) -> bool {
         self.socket.kind == Some(SocketKind::Datagram)
     }
 }
@@ -245,6 +272,7 @@ fn connected(draft: &mut Draft<'_>, facts: &Facts) {
     match facts.reached(draft, facts.began, |m| m == Landmark::SynAck) {
         Some(synack) => {
             let syns = facts.sent(draft, facts.began, Landmark::Syn);
+            let syns: Vec<FrameId> = syns.into_iter().map(|(_, syn)| syn).collect();
             let arp = syns.first().and_then(|syn| asked_first(draft, facts, *syn));
             let back = format!("SYN-ACK {synack} back");
             let text = match (syns.as_slice(), &arp) {
@@ -357,110 +385,7 @@ fn received(draft: &mut Draft<'_>, facts: &Facts, size: usize, n: usize) {
     }
 }
 
-fn failed(draft: &mut Draft<'_>, facts: &Facts, call: &Call, errno: Errno) {
-    if matches!(errno.name, "EAGAIN" | "EWOULDBLOCK" | "EINPROGRESS") && draft.event.at > facts.began {
-        waited_in_vain(draft, facts);
-    }
-    let seen = evidence(draft, facts, call, errno);
-    let observed = seen.is_some();
-    if let Some(text) = seen {
-        draft.note(NoteKind::Meaning, Evidence::Frame, None, text);
-    }
-    match reason(errno.name, facts.socket.kind, call) {
-        Some(why) => {
-            draft.note(NoteKind::Why, Evidence::Syscall, Some(why.cite), why.meaning);
-            draft.note(NoteKind::Why, Evidence::Syscall, None, format!("decided at {}", why.decided));
-        }
-        None => draft.note(NoteKind::Why, Evidence::Syscall, None, format!("error number {}", errno.code)),
-    }
-    if !observed && matches!(errno.name, "ECONNREFUSED" | "EHOSTUNREACH" | "ECONNRESET") {
-        let text = "inferred from the error number: no frame that shows it was seen";
-        draft.note(NoteKind::Meaning, Evidence::Inferred, None, text);
-    }
-}
-
-/// What the frames and the ledger show of a wait in which nothing came.
-fn waited_in_vain(draft: &mut Draft<'_>, facts: &Facts) {
-    let Some(side) = facts.side else { return };
-    let known = draft.memory.silence(side, facts.socket, facts.began, facts.now);
-    let ascii = draft.glyphs.ascii;
-    // Only of a side that has asked for something is there a way back.
-    let back = |direction: Direction| facts.socket.has_asked() && direction.to() == side;
-    if let Some((last, direction, damaged, rule)) = known.lost.last() {
-        let ids: Vec<FrameId> = known.lost.iter().map(|(id, ..)| *id).collect();
-        let (lost, doing) = if *damaged { ("damaged", Doing::Corrupt) } else { ("dropped", Doing::Loss) };
-        let why = format!("{lost}: {}", rule_words(rule, doing, ascii));
-        let text = match ids.as_slice() {
-            [one] if back(*direction) => format!("{one}, on its way back, was {why}"),
-            [one] => format!("{one} was {why}"),
-            many if many.len() <= 6 => format!("{} were lost, {last} {why}", list(many)),
-            many => format!("{} frames were lost, the last {last} {why}", many.len()),
-        };
-        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
-    }
-    if let Some((icmp, kind)) = known.error {
-        let what = match kind {
-            IcmpKind::PortUnreachable => "port unreachable",
-            IcmpKind::HostUnreachable => "host unreachable",
-            IcmpKind::FragmentationNeeded { .. } => "fragmentation needed",
-            IcmpKind::TtlExceeded | IcmpKind::ReassemblyTimeExceeded => "time exceeded",
-            _ => "an error",
-        };
-        let told = if kind == IcmpKind::PortUnreachable && facts.udp() && facts.socket.peer.is_none() {
-            "but an unconnected UDP socket is not told; a connected one is (--connect-udp)"
-        } else {
-            "but your kernel did not fail this call for it"
-        };
-        let cite = facts.udp().then_some(Cite::rfc(1122, "4.1.3.3"));
-        draft.note(NoteKind::Why, Evidence::Frame, cite, format!("ICMP {icmp} came ({what}), {told}"));
-    }
-    if let Some((id, direction, arrives)) = known.under_way {
-        let back = if back(direction) { ", on its way back," } else { "" };
-        let text = format!("{id}{back} is still under way: it arrives at {}", ms(arrives));
-        draft.note(NoteKind::Why, Evidence::Ledger, None, text);
-    }
-}
-
-/// The frames that show why a call failed.
-fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Option<String> {
-    let icmp = |m| matches!(m, Landmark::Unreachable(_));
-    match errno.name {
-        "ECONNREFUSED" if facts.udp() => facts
-            .reached(draft, Time::ZERO, |m| m == Landmark::Unreachable(IcmpKind::PortUnreachable))
-            .map(|id| format!("it came in frame {id}, for an earlier datagram")),
-        "ECONNREFUSED" => facts
-            .reached(draft, facts.began, |m| m == Landmark::Refused)
-            .map(|id| format!("the RST is frame {id}")),
-        "ECONNRESET" | "EPIPE" => facts
-            .reached(draft, Time::ZERO, |m| matches!(m, Landmark::Reset | Landmark::Refused))
-            .map(|id| format!("the RST is frame {id}")),
-        "EHOSTUNREACH" => {
-            let to = match call {
-                Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
-                _ => facts.socket.peer,
-            };
-            let asked = to.map_or(&[][..], |to| draft.memory.waits().unanswered(to.ip()));
-            if asked.is_empty() {
-                facts.reached(draft, Time::ZERO, icmp).map(|id| format!("the ICMP message is frame {id}"))
-            } else {
-                Some(format!("nobody answered ARP: {}", list(asked)))
-            }
-        }
-        "EMSGSIZE" => facts
-            .reached(draft, Time::ZERO, |m| {
-                matches!(m, Landmark::Unreachable(IcmpKind::FragmentationNeeded { .. }))
-            })
-            .map(|id| format!("your kernel learned the smaller MTU from frame {id}")),
-        "ETIMEDOUT" => {
-            let syns = facts.sent(draft, facts.began, Landmark::Syn);
-            (!syns.is_empty() && matches!(call, Call::Connect(_)))
-                .then(|| format!("SYN went out {} times: {}", syns.len(), list(&syns)))
-        }
-        _ => None,
-    }
-}
-
-fn list(frames: &[FrameId]) -> String {
+pub(super) fn list(frames: &[FrameId]) -> String {
     frames.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

@@ -2,6 +2,7 @@
 
 mod again;
 mod call;
+mod failure;
 mod fate;
 mod frame;
 mod queue;

@@ -16,7 +16,7 @@ fn told(tale: &Tale) -> Vec<(String, Vec<Note>)> {
 }
 
 /// What was said of the last event whose fact begins so, its notes joined.
-fn of(tale: &Tale, head: &str) -> String {
+pub(super) fn of(tale: &Tale, head: &str) -> String {
     let all = told(tale);
     let (_, notes) =
         all.iter().rev().find(|(h, _)| h.starts_with(head) && !h.contains("arrives at")).expect(head);
@@ -24,7 +24,7 @@ fn of(tale: &Tale, head: &str) -> String {
 }
 
 /// A connection that is open, both descriptors known, with a wire of 10 ms each way; and the next number of a frame.
-fn open() -> Tale {
+pub(super) fn open() -> Tale {
     let mut t = Tale::new(10);
     t.quick(0, Server, None, Call::Socket(SocketKind::Stream), Ok(Returned::Descriptor(3)));
     t.quick(1, Server, Some(3), Call::Bind(server_addr()), Ok(Returned::Local(server_addr())));
@@ -37,7 +37,7 @@ fn open() -> Tale {
     t
 }
 
-fn data(seq: u32, len: u32, notes: &[TcpNote]) -> Tcp {
+pub(super) fn data(seq: u32, len: u32, notes: &[TcpNote]) -> Tcp {
     segment(ToServer, DATA, seq, Some(1), len, notes)
 }
 
