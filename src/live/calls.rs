@@ -320,10 +320,7 @@ impl Traced {
             // Zero would mean for ever to the kernel (socket(7), SO_RCVTIMEO).
             let nap = left.clamp(Duration::from_millis(1), NAP);
             match self.socket.set_read_timeout(Some(nap)).and_then(|()| self.socket.accept()) {
-                Err(error) if is_would_block(&error) && over => {
-                    self.program.leave(Some(self.fd), &call, began, Err(&error), None, None);
-                    return Ok(None);
-                }
+                Err(error) if is_would_block(&error) && over => return Ok(None),
                 Err(error) if is_would_block(&error) && left > nap => {}
                 result => break result,
             }
@@ -486,10 +483,7 @@ impl Traced {
         let result = loop {
             let over = give_up();
             match sockopt::recv_datagram(&self.socket, &mut buffer) {
-                Err(error) if is_would_block(&error) && over => {
-                    self.program.leave(Some(self.fd), &call, began, Err(&error), None, None);
-                    return Ok(None);
-                }
+                Err(error) if is_would_block(&error) && over => return Ok(None),
                 Err(error) if is_would_block(&error) => {}
                 result => break result,
             }

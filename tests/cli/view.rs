@@ -141,10 +141,10 @@ fn each_run_of_a_lab_is_shown_and_left_for_the_next() {
     let (status, screen) = type_at(
         &format!("{LAYERLAB} lab run 4 --recorded --step --ascii"),
         &[
-            ("space: next step", " "),
+            ("space: its steps", " "),
             ("layerlab tcp echo hello ", "G"),
             ("the end", "q"),
-            ("space: next step", " "),
+            ("space: its steps", " "),
             ("tcp echo hello --closed-port ", "G"),
             ("the end", "q"),
             ("facts hold", ""),
@@ -158,7 +158,7 @@ fn each_run_of_a_lab_is_shown_and_left_for_the_next() {
 #[test]
 fn a_signal_ends_a_lab_in_its_view() {
     let run = format!("timeout --foreground --preserve-status 4 {LAYERLAB} lab run 4 --recorded --step");
-    let (status, screen) = type_at(&run, &[("space: next step", " "), ("step 1 of", "")]);
+    let (status, screen) = type_at(&run, &[("space: its steps", " "), ("step 1 of", "")]);
     ordinary_again(&screen);
     assert_eq!(status, 143, "{screen}");
 }
