@@ -11,7 +11,7 @@
 //! docs/capture.md has every key and every rule; a test holds it against this.
 
 use super::pairs::{Pairs, push, push_quoted};
-use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time};
+use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, TooBig};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -240,10 +240,19 @@ fn rule_text(rule: &Rule, chance: &str) -> String {
         Rule::QueueFull { limit } => format!("limit {limit}"),
         Rule::Script(text) => format!("script {text}"),
         Rule::Cut => "cut".to_owned(),
-        Rule::Mtu { mtu, icmp: true } => format!("mtu {mtu}"),
-        Rule::Mtu { mtu, icmp: false } => format!("mtu {mtu} no-icmp"),
+        Rule::Mtu { mtu, reply } => format!("mtu {mtu}{}", too_big(*reply)),
         Rule::TtlExceeded { hop } => format!("ttl-exceeded hop {hop}"),
         Rule::ForRouter { hop } => format!("for-router hop {hop}"),
+    }
+}
+
+/// What stands behind an MTU.
+const fn too_big(reply: TooBig) -> &'static str {
+    match reply {
+        TooBig::Icmp => "",
+        TooBig::Silence => " no-icmp",
+        TooBig::MaySplit => " df-clear",
+        TooBig::NeverTold => " never-told",
     }
 }
 
@@ -261,11 +270,9 @@ fn rule(key: &str, text: &str) -> Result<Rule, MarkError> {
         "script" => Rule::Script(rest.into()),
         "cut" if rest.is_empty() => Rule::Cut,
         "mtu" => {
-            let (mtu, icmp) = match rest.strip_suffix(" no-icmp") {
-                Some(mtu) => (mtu, false),
-                None => (rest, true),
-            };
-            Rule::Mtu { mtu: mtu.parse().map_err(|_| bad())?, icmp }
+            let (mtu, tail) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+            let reply = TooBig::ALL.into_iter().find(|reply| too_big(*reply) == tail).ok_or_else(bad)?;
+            Rule::Mtu { mtu: mtu.parse().map_err(|_| bad())?, reply }
         }
         "ttl-exceeded" => Rule::TtlExceeded { hop: hop()? },
         "for-router" => Rule::ForRouter { hop: hop()? },
@@ -326,7 +333,7 @@ mod tests {
             any::<u32>().prop_map(|limit| Rule::QueueFull { limit }),
             any::<String>().prop_map(|text| Rule::Script(text.into())),
             Just(Rule::Cut),
-            (any::<u32>(), any::<bool>()).prop_map(|(mtu, icmp)| Rule::Mtu { mtu, icmp }),
+            (any::<u32>(), 0..4_usize).prop_map(|(mtu, n)| Rule::Mtu { mtu, reply: TooBig::ALL[n] }),
             any::<u8>().prop_map(|hop| Rule::TtlExceeded { hop }),
             any::<u8>().prop_map(|hop| Rule::ForRouter { hop }),
         ]

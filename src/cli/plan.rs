@@ -38,7 +38,7 @@ pub(crate) fn ground(net: &NetArgs) -> anyhow::Result<Ground> {
 
 /// As [`ground`]; `absent_host`: the experiment needs an address that no host has.
 pub(crate) fn ground_for(net: &NetArgs, absent_host: bool) -> anyhow::Result<Ground> {
-    check_offload(net)?;
+    check(net)?;
     let needs_private = if absent_host { Some("--absent-host") } else { needs_private(net) };
     match net.place.net {
         NetArg::Loopback => {
@@ -89,8 +89,14 @@ fn needs_private(net: &NetArgs) -> Option<&'static str> {
     }
 }
 
-/// Refuses `--offload on` where it would make untrue what else was asked for.
-pub(crate) fn check_offload(net: &NetArgs) -> Result<(), Usage> {
+/// Refuses what does not go together: IPv6 and a smaller MTU than it asks of a link, `--offload on` and what that would make
+/// untrue.
+pub(crate) fn check(net: &NetArgs) -> Result<(), Usage> {
+    if net.ipv6 {
+        let states = net.impairments.0.states(&net.impairments.1);
+        let fit = states.and_then(|states| states.iter().try_for_each(Spec::check_ipv6));
+        fit.map_err(|error| Usage(error.to_string()))?;
+    }
     match against_offload(net).filter(|_| net.offload == OffloadArg::On) {
         Some(why) => Err(Usage(format!("--offload on does not go with {why}: leave it out"))),
         None => Ok(()),

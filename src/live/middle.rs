@@ -1,7 +1,7 @@
 //! What stands between the hosts beside the wire: routers, and the voice that says a packet is too big.
 
 use crate::host::{Addressing, HostAddress, RouterAddress};
-use crate::model::{Direction, Rule};
+use crate::model::{Direction, Fate, Rule, TooBig};
 use crate::stack::l3_internet::icmp;
 use crate::stack::l3_internet::router::{self, End, Hop, Verdict};
 use bytes::Bytes;
@@ -69,15 +69,27 @@ impl Middle {
         }
     }
 
-    /// The ICMP error that a packet too big for the wire earns its sender (RFC 1191 s4, RFC 8201 s4).
-    pub(super) fn too_big(&self, direction: Direction, mtu: u32, frame: &[u8]) -> Option<Vec<u8>> {
+    /// The ICMP error that a packet too big for the wire earns its sender (RFC 1191 s4, RFC 8201 s4). Where none may be
+    /// sent about such a packet, its fate says so.
+    pub(super) fn too_big<F: AsRef<[u8]>>(
+        &self,
+        direction: Direction,
+        fate: &mut Fate,
+        frame: impl FnOnce() -> F,
+    ) -> Option<Vec<u8>> {
+        let Fate::Dropped { by: Rule::Mtu { mtu, reply: reply @ TooBig::Icmp } } = fate else { return None };
         let speaker = self.speakers[direction.index()];
+        let frame = frame();
         // The router next to the sender says so, about the packet as it was there.
-        let mut sent = Cow::Borrowed(frame);
+        let mut sent = Cow::Borrowed(frame.as_ref());
         if let Some(path) = &self.path {
             path.undo(direction, sent.to_mut());
         }
-        icmp::too_big(speaker.ipv4, speaker.ipv6, speaker.mac, mtu, &sent)
+        let answer = icmp::too_big(speaker.ipv4, speaker.ipv6, speaker.mac, *mtu, &sent);
+        if answer.is_none() {
+            *reply = TooBig::NeverTold;
+        }
+        answer
     }
 }
 

@@ -127,7 +127,7 @@ where
     let middle = Middle::new(network.addressing());
     let wire = Wire::new(&setup.wire, setup.seed);
     let superframes = setup.topology.offload && network.backend() == Backend::Tap;
-    let (rewire, orders) = Rewire::new(&setup.later, superframes);
+    let (rewire, orders) = Rewire::new(&setup.later, superframes, setup.topology.ipv6);
     let (pump, stopper, totals) = Pump::new(ports, wire, middle, rewire, emitter.clone(), clock)?;
     let (tell_ready, ready) = channel();
     let pumping = thread::Builder::new()

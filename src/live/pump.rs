@@ -248,21 +248,37 @@ impl Pump {
         if let Some(whole) = Superframe::new(frame, offload) {
             return self.enter_superframe(direction, &whole);
         }
+        let (_, ip_len) = sizes(frame);
+        self.enter_one(direction, frame, offload, ip_len)
+    }
+
+    /// What the wire itself answers sets out on the way back, and is a frame like any other, but one that does not cross
+    /// the narrow link: who speaks stands before that.
+    fn answer(&mut self, direction: Direction, mut reply: Vec<u8>) -> Result<(), RunError> {
+        self.enter_one(direction.other(), &mut reply, Offload::NONE, 0)
+    }
+
+    /// `ip_len`: the octets of IP packet that have to fit the wire's MTU.
+    fn enter_one(
+        &mut self,
+        direction: Direction,
+        frame: &mut [u8],
+        offload: Offload,
+        ip_len: u32,
+    ) -> Result<(), RunError> {
         let now = self.clock.now();
-        let (len, ip_len) = sizes(frame);
+        let (len, _) = sizes(frame);
         let class = stack::classify(frame);
         // The routers change the frame in place, so what entered is kept first where it will be told.
         let entered = self.emitter.listening().then(|| Bytes::from(finished(frame, offload)));
         let (row, reply) = match self.middle.meet(direction, frame) {
             Met::Passes => {
-                let row = self.wire.judge(now, direction, len, ip_len, class);
-                let reply = match row.fate {
-                    Fate::Dropped { by: Rule::Mtu { mtu, icmp: true } } => {
-                        complete(frame, offload);
-                        self.middle.too_big(direction, mtu, frame)
-                    }
-                    _ => None,
-                };
+                let mut row = self.wire.judge(now, direction, len, ip_len, class);
+                let whole = &mut *frame;
+                let reply = self.middle.too_big(direction, &mut row.fate, move || {
+                    complete(whole, offload);
+                    &*whole
+                });
                 (row, reply)
             }
             Met::Ends(by, reply) => (self.wire.rules_mut().end(now, direction, len, class, by), reply),
@@ -282,8 +298,7 @@ impl Pump {
         }
         self.settle(now);
         match reply {
-            // The wire's own answer sets out on the way back, and is a frame like any other.
-            Some(mut reply) => self.enter(direction.other(), &mut reply, Offload::NONE),
+            Some(reply) => self.answer(direction, reply),
             None => Ok(()),
         }
     }

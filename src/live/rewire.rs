@@ -17,16 +17,18 @@ pub(super) struct Rewire {
     later: VecDeque<Later>,
     /// Many segments cross as one frame, which a wire that moves frames apart would make untrue.
     superframes: bool,
+    /// The hosts speak IPv6.
+    ipv6: bool,
     orders: Receiver<Order>,
 }
 
 impl Rewire {
     /// With changes in any order, and the end through which more may come.
-    pub(super) fn new(later: &[Later], superframes: bool) -> (Rewire, Sender<Order>) {
+    pub(super) fn new(later: &[Later], superframes: bool, ipv6: bool) -> (Rewire, Sender<Order>) {
         let (sender, orders) = std::sync::mpsc::channel();
         let mut later: Vec<Later> = later.to_vec();
         later.sort_by_key(|later| later.at);
-        (Rewire { later: later.into(), superframes, orders }, sender)
+        (Rewire { later: later.into(), superframes, ipv6, orders }, sender)
     }
 
     /// When the next change is due.
@@ -66,6 +68,9 @@ impl Rewire {
         let wanted = wire.rules().asked().patched(patch, now)?;
         if self.superframes && !wanted.keeps_pace() {
             return Err(SpecError::Superframes);
+        }
+        if self.ipv6 {
+            wanted.check_ipv6()?;
         }
         wire.rules_mut().set_all(&patch.changes(now))?;
         Ok(wanted.to_string())

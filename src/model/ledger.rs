@@ -91,8 +91,8 @@ pub enum Rule {
     Mtu {
         /// The MTU in octets of IP packet.
         mtu: u32,
-        /// Whether the wire answers with ICMP (false: a black hole).
-        icmp: bool,
+        /// What its sender is told.
+        reply: TooBig,
     },
     /// A router on the path found no TTL left: which one, from the client, 1 the first.
     TtlExceeded {
@@ -104,6 +104,34 @@ pub enum Rule {
         /// The router's number.
         hop: u8,
     },
+}
+
+/// What the sender of a packet that is larger than the wire's MTU is told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TooBig {
+    /// ICMP goes back (RFC 1191 s4, RFC 8201 s4).
+    Icmp,
+    /// Nothing, as was asked for: a black hole.
+    Silence,
+    /// Nothing: DF is clear, so a router would split the packet (RFC 791 s2.3), and this wire doesn't.
+    MaySplit,
+    /// Nothing: no ICMP error may be sent about such a packet, as an ICMP error (RFC 1122 s3.2.2, RFC 4443 s2.4).
+    NeverTold,
+}
+
+impl TooBig {
+    /// Every one.
+    pub const ALL: [TooBig; 4] = [TooBig::Icmp, TooBig::Silence, TooBig::MaySplit, TooBig::NeverTold];
+
+    /// `icmp`, `silence`, `may_split` or `never_told`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            TooBig::Icmp => "icmp",
+            TooBig::Silence => "silence",
+            TooBig::MaySplit => "may_split",
+            TooBig::NeverTold => "never_told",
+        }
+    }
 }
 
 impl Rule {

@@ -26,7 +26,7 @@ pub use chain::{CallName, Certainty, Chain, Claim, Exhibit, FrameName, Link, Not
 pub use cite::{Cite, Document};
 pub use event::{Event, EventId, Evidence, Heading, Located, Waiting, What, WireChange, WireSet};
 pub use field::{Field, Header, Meaning, Value};
-pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule};
+pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule, TooBig};
 pub use machine::{Hangup, Input, Machine, Outbox};
 pub use offload::{Offload, PartialChecksum, SegmentKind, Segmentation};
 pub use packet::{

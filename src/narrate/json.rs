@@ -10,7 +10,7 @@ use super::style::Glyphs;
 use super::verdict::unused;
 use crate::model::{
     CheckedBy, Delivery, Direction, Endpoint, Event, Evidence, Fate, Flow, Heading, Outcome, Place, Row,
-    Rule, Run, Sink, Standing, TlsHandshake, Unused, Value, What, WireChange,
+    Rule, Run, Sink, Standing, TlsHandshake, TooBig, Unused, Value, What, WireChange,
 };
 use serde_json::{Map, Value as Any, json};
 use std::io::{self, Write};
@@ -308,7 +308,9 @@ fn rule(rule: &Rule) -> Any {
         Rule::QueueFull { limit } => json!({"rule": name, "limit": limit}),
         Rule::Script(line) => json!({"rule": name, "script": &**line}),
         Rule::Cut => json!({"rule": name}),
-        Rule::Mtu { mtu, icmp } => json!({"rule": name, "mtu": mtu, "icmp": icmp}),
+        Rule::Mtu { mtu, reply } => {
+            json!({"rule": name, "mtu": mtu, "icmp": *reply == TooBig::Icmp, "reply": reply.name()})
+        }
         Rule::TtlExceeded { hop } | Rule::ForRouter { hop } => json!({"rule": name, "hop": hop}),
     }
 }

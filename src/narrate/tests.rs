@@ -15,6 +15,7 @@ use crate::model;
 use crate::model::{Backend, Event, Evidence, Fate, Flow, Outcome, Packet, Rule, Run, Sink, Time, What};
 use crate::model::{
     Call, Carried, Delivery, Direction, FrameId, Icmp, IcmpKind, Returned, Side, TcpFlags, TcpNote, TcpState,
+    TooBig,
 };
 use fixture::Tale;
 use proptest::prelude::*;
@@ -302,7 +303,7 @@ fn a_retransmission_has_the_cause_that_was_seen() {
     let again = retransmission(Fate::Delivered(damaged), 1448, |_, _| {});
     assert!(again.contains("because #1 was damaged: corrupt 5% (random)"), "{again}");
 
-    let too_big = || Fate::Dropped { by: Rule::Mtu { mtu: 1200, icmp: true } };
+    let too_big = || Fate::Dropped { by: Rule::Mtu { mtu: 1200, reply: TooBig::Icmp } };
     let told = |t: &mut Tale, of| {
         let kind = IcmpKind::FragmentationNeeded { mtu: 1200 };
         let icmp = Icmp {

@@ -252,6 +252,17 @@ pub enum SpecError {
         /// Where.
         direction: DirectionName,
     },
+    /// An MTU that IPv6 has no use for.
+    #[error(
+        "{direction}: an MTU of {mtu} is none for IPv6, whose links all carry 1280 octets (RFC 8200 s5): give --mtu \
+         1280 or more, or use IPv4"
+    )]
+    MtuBelowIpv6 {
+        /// Where.
+        direction: DirectionName,
+        /// The MTU.
+        mtu: u32,
+    },
     /// A restore with no cut before it.
     #[error(
         "{direction}: the wire is whole at {at}, so --restore {at} has nothing to restore: give an earlier --cut"

@@ -7,7 +7,7 @@ use super::queue::Queue;
 use super::script::{Asked, Script, Scripts};
 use super::spec::{DirectionSpec, Keying, Loss, ReorderBy, Spec};
 use super::words::Change;
-use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, Unused, WireChange};
+use crate::model::{Class, Delivery, Direction, Fate, FrameId, Row, Rule, Time, TooBig, Unused, WireChange};
 use std::time::Duration;
 
 /// How long a frame waits at most, past the moment when it would have arrived, for the next frame of its
@@ -454,8 +454,12 @@ impl Lane {
         let mtu = self.spec.mtu.filter(|mtu| frame.ip_len > *mtu)?;
         // Only IPv6 and IPv4 with DF may be answered: elsewhere a router would fragment, which this wire
         // doesn't (RFC 792, type 3 code 4; RFC 4443 s3.2).
-        let may_answer = frame.class.meets(Class::IPV6.with(Class::DF));
-        Some(Rule::Mtu { mtu, icmp: self.spec.icmp && may_answer })
+        let reply = match self.spec.icmp {
+            _ if !frame.class.meets(Class::IPV6.with(Class::DF)) => TooBig::MaySplit,
+            true => TooBig::Icmp,
+            false => TooBig::Silence,
+        };
+        Some(Rule::Mtu { mtu, reply })
     }
 
     /// One copy's way through queue and distance; `None` when the queue is full.

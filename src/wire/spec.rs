@@ -14,6 +14,8 @@ pub const DEFAULT_LIMIT: u32 = 1000;
 pub const MAX_LIMIT: u32 = 65_536;
 /// The least MTU that can be asked for, in octets of IP packet: what every IPv4 link must carry (RFC 791 s3.2).
 pub const MIN_MTU: u32 = 68;
+/// What every link of IPv6 carries, in octets of IP packet (RFC 8200 s5).
+const IPV6_MIN: u32 = 1280;
 /// The greatest, in octets of IP packet: what IPv4's total length can say (RFC 791 s3.1).
 pub const MAX_MTU: u32 = 65_535;
 
@@ -364,6 +366,20 @@ impl Spec {
     /// Whether it does nothing to any frame.
     pub fn is_transparent(&self) -> bool {
         self.scripts.is_empty() && self.directions.iter().all(DirectionSpec::is_transparent)
+    }
+
+    /// Whether IPv6 can cross it: its every link carries packets of 1280 octets (RFC 8200 s5).
+    ///
+    /// # Errors
+    /// The direction that carries less.
+    pub fn check_ipv6(&self) -> Result<(), SpecError> {
+        let small = |d: Direction| self.direction(d).mtu.filter(|mtu| *mtu < IPV6_MIN).map(|mtu| (d, mtu));
+        match Direction::BOTH.into_iter().find_map(small) {
+            Some((direction, mtu)) => {
+                Err(SpecError::MtuBelowIpv6 { direction: DirectionName(direction), mtu })
+            }
+            None => Ok(()),
+        }
     }
 
     /// Whether frames of one direction keep their order and their distance from each other, scripts included.

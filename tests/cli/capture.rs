@@ -3,7 +3,7 @@
 use crate::child::Folder;
 use crate::lab::{Lab, each};
 use layerlab::capture::{Item, Mark, Reader, Stamp, note, parse_note, parse_run, run_comment};
-use layerlab::model::{Delivery, Direction, Fate, FrameId, Rule, Time};
+use layerlab::model::{Delivery, Direction, Fate, FrameId, Rule, Time, TooBig};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -128,8 +128,8 @@ fn the_page_has_every_key_in_order_and_every_rule() {
         Rule::QueueFull { .. } => "queue",
         Rule::Script(_) => "script",
         Rule::Cut => "cut",
-        Rule::Mtu { icmp: true, .. } => "mtu",
-        Rule::Mtu { icmp: false, .. } => "black hole",
+        Rule::Mtu { reply: TooBig::Icmp, .. } => "mtu",
+        Rule::Mtu { .. } => "black hole",
         Rule::TtlExceeded { .. } => "ttl",
         Rule::ForRouter { .. } => "router",
     };

@@ -108,6 +108,25 @@ fn a_small_mtu_is_told_by_icmp_and_the_segments_shrink() {
 }
 
 #[test]
+fn what_is_too_large_and_may_be_split_is_told_as_that() {
+    for lab in everywhere_with("udp echo --mtu 1000 --size 3000 --wait 200ms", 1) {
+        assert_eq!(each(&each_by(&lab), "reply"), ["may_split"; 2]);
+        assert!(lab.dropped().iter().all(|row| row["sentence"].as_str().unwrap().contains("DF is clear")));
+    }
+    // The wire's own ICMP, of 576 octets, does not cross what it tells of.
+    for lab in everywhere("tcp echo --mtu 560 --size 1000") {
+        let icmp = lab.of("icmp");
+        assert!(!icmp.is_empty() && icmp.iter().all(|message| number(message, "icmp.mtu") == 560));
+        assert!(icmp.iter().all(|message| lab.fate(message)["fate"] != "dropped"));
+        assert_eq!(each(&each_by(&lab), "reply").iter().filter(|reply| **reply != "icmp").count(), 0);
+    }
+}
+
+fn each_by(lab: &crate::lab::Lab) -> Vec<&serde_json::Value> {
+    lab.dropped().into_iter().map(|row| &row["by"]).collect()
+}
+
+#[test]
 fn a_black_hole_lets_the_small_pass_and_the_large_never() {
     for lab in everywhere("udp echo --mtu 1200 --no-icmp --dont-fragment --size 1000 --wait 200ms") {
         assert_eq!((lab.dropped().len(), lab.gave("client", "recvfrom")), (0, vec!["1000".to_owned()]));

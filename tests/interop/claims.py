@@ -191,7 +191,7 @@ def whole(case):
 
 
 RULES = {"random": r"(loss|duplicate|reorder|corrupt|chance) [\d.]+%", "gilbert_elliott": "gemodel (good|bad)",
-    "queue_full": r"limit \d+", "script": "script .*", "cut": "cut", "mtu": r"mtu \d+( no-icmp)?",
+    "queue_full": r"limit \d+", "script": "script .*", "cut": "cut", "mtu": r"mtu \d+( no-icmp| df-clear| never-told)?",
     "ttl_exceeded": r"ttl-exceeded hop \d+", "for_router": r"for-router hop \d+"}
 
 

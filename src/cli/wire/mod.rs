@@ -94,7 +94,7 @@ fn perform(
         )
         .into());
     }
-    plan::check_offload(net)?;
+    plan::check(net)?;
     let control = control(name)?;
     // Two programs of somebody's on the machine's own network are not what was asked for, so there is nothing
     // to fall back to.

@@ -4,7 +4,7 @@
 use super::super::parcel::{Leaving, Share, Sharing};
 use super::super::setup::RunError;
 use super::Pump;
-use crate::model::{Direction, Fate, Moment, Offload, Row, Rule};
+use crate::model::{Direction, Moment, Row};
 use crate::stack::offload::Superframe;
 use bytes::Bytes;
 use std::ops::Range;
@@ -35,7 +35,8 @@ impl Pump {
                     continue;
                 }
             }
-            let row = self.wire.judge(now, direction, len, ip_len, whole.class(nth));
+            let mut row = self.wire.judge(now, direction, len, ip_len, whole.class(nth));
+            let reply = self.middle.too_big(direction, &mut row.fate, || whole.frame(nth));
             self.count(&row);
             let entered = self.emitter.listening().then(|| Bytes::from(whole.frame(nth)));
             if row.fate.is_immediate(now) && self.wire.is_empty(direction) {
@@ -50,12 +51,6 @@ impl Pump {
             }
             self.pass_straight(direction, whole, straight)?;
             straight = nth + 1..nth + 1;
-            let reply = match row.fate {
-                Fate::Dropped { by: Rule::Mtu { mtu, icmp: true } } => {
-                    self.middle.too_big(direction, mtu, &whole.frame(nth))
-                }
-                _ => None,
-            };
             if row.fate.is_dropped() {
                 self.tell_entered(&Arc::new(row), entered);
             } else {
@@ -63,8 +58,8 @@ impl Pump {
                 self.keep(now, row, parcel, entered);
             }
             self.settle(now);
-            if let Some(mut reply) = reply {
-                self.enter(direction.other(), &mut reply, Offload::NONE)?;
+            if let Some(reply) = reply {
+                self.answer(direction, reply)?;
             }
             nth += 1;
         }

@@ -2,7 +2,7 @@
 
 use super::super::text::{ms, percent, safe, span};
 use super::{Draft, NoteKind};
-use crate::model::{Delivery, Evidence, Fate, Row, Rule};
+use crate::model::{Delivery, Evidence, Fate, Row, Rule, TooBig};
 
 /// What a rule did, in netem's word for it.
 #[derive(Clone, Copy)]
@@ -35,8 +35,15 @@ pub(in super::super) fn rule_words(rule: &Rule, doing: Doing, ascii: bool) -> St
         Rule::QueueFull { limit } => format!("the queue was full (limit {limit} frames)"),
         Rule::Script(line) => format!("script '{}'", safe(line, ascii)),
         Rule::Cut => "the wire was cut".to_owned(),
-        Rule::Mtu { mtu, icmp: true } => format!("larger than the MTU of {mtu}; ICMP goes back"),
-        Rule::Mtu { mtu, icmp: false } => format!("larger than the MTU of {mtu}, and no ICMP: a black hole"),
+        Rule::Mtu { mtu, reply } => {
+            let told = match reply {
+                TooBig::Icmp => "; ICMP goes back",
+                TooBig::Silence => ", and no ICMP: a black hole",
+                TooBig::MaySplit => "; DF is clear, so a router would split it, which this wire does not",
+                TooBig::NeverTold => "; about such a packet no ICMP error is sent",
+            };
+            format!("larger than the MTU of {mtu}{told}")
+        }
         Rule::TtlExceeded { hop } => format!("no TTL left at router {hop}"),
         Rule::ForRouter { hop } => format!("it was for router {hop} itself"),
     }

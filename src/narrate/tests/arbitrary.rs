@@ -264,7 +264,7 @@ fn rule() -> BoxedStrategy<Rule> {
         any::<u32>().prop_map(|limit| Rule::QueueFull { limit }),
         ".{0,60}".prop_map(|s: String| Rule::Script(Arc::from(s))),
         Just(Rule::Cut),
-        (any::<u32>(), any::<bool>()).prop_map(|(mtu, icmp)| Rule::Mtu { mtu, icmp }),
+        (any::<u32>(), 0..4_usize).prop_map(|(mtu, n)| Rule::Mtu { mtu, reply: TooBig::ALL[n] }),
         any::<u8>().prop_map(|hop| Rule::TtlExceeded { hop }),
         any::<u8>().prop_map(|hop| Rule::ForRouter { hop }),
     ]

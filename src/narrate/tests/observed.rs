@@ -49,7 +49,8 @@ fn again(of: FrameId) -> [TcpNote; 1] {
 fn what_is_sent_again_for_a_smaller_mtu_names_the_icmp_message_that_told() {
     let too_big = |answered: bool| {
         let mut t = open();
-        let by = Rule::Mtu { mtu: 600, icmp: answered };
+        let reply = if answered { TooBig::Icmp } else { TooBig::Silence };
+        let by = Rule::Mtu { mtu: 600, reply };
         let lost = t.tcp(20_100, ToServer, data(1, 1_348, &[]), Some(Fate::Dropped { by }));
         if answered {
             let kind = IcmpKind::FragmentationNeeded { mtu: 600 };
@@ -75,7 +76,7 @@ fn what_is_sent_again_for_a_smaller_mtu_names_the_icmp_message_that_told() {
 fn octets_of_two_segments_name_both_and_the_messages_about_them() {
     let mut t = open();
     let too_big = |t: &mut Tale, us, seq| {
-        let fate = Fate::Dropped { by: Rule::Mtu { mtu: 1200, icmp: true } };
+        let fate = Fate::Dropped { by: Rule::Mtu { mtu: 1200, reply: TooBig::Icmp } };
         let lost = t.tcp(us, ToServer, data(seq, 1_448, &[]), Some(fate));
         let kind = IcmpKind::FragmentationNeeded { mtu: 1200 };
         let (about, echo, checksum_good) = (Some(lost), None, Some(true));

@@ -248,7 +248,7 @@ pub(super) fn everything() -> Vec<Event> {
         Rule::GilbertElliott { bad: true },
         Rule::QueueFull { limit: 10 },
         Rule::Script("tcp.data#3".into()),
-        Rule::Mtu { mtu: 1200, icmp: false },
+        Rule::Mtu { mtu: 1200, reply: TooBig::Silence },
     ];
     for (carried, rule) in carried.into_iter().zip(by) {
         let packet = Packet::Ip(v6.clone(), carried);

@@ -1,7 +1,7 @@
 //! Each impairment once, in plain numbers.
 
 use super::*;
-use crate::model::WireChange;
+use crate::model::{TooBig, WireChange};
 use std::time::Duration;
 
 fn only(fate: &Fate) -> &Delivery {
@@ -90,19 +90,33 @@ fn a_full_delay_line_drops_and_says_how_full() {
 }
 
 #[test]
+fn ipv6_crosses_no_wire_that_carries_less_than_1280_octets() {
+    for (typed, fits) in
+        [("--mtu 1280", true), ("--delay 5ms", true), ("--mtu 1279", false), ("--to-client-mtu 1000", false)]
+    {
+        assert_eq!(spec(typed).check_ipv6().is_ok(), fits, "{typed}");
+    }
+    let said = spec("--to-client-mtu 1000").check_ipv6().unwrap_err().to_string();
+    assert!(said.contains("an MTU of 1000 is none for IPv6"), "{said}");
+}
+
+#[test]
 fn mtu_counts_the_ip_packet() {
     let mut judge = Judge::new(&spec("--mtu 1200"), 7);
     let mut judge_one =
         |ip_len, class| judge.judge(ms(0), Direction::ToServer, ip_len + 14, ip_len, class).fate;
     assert!(!judge_one(1200, DATA).is_dropped());
     let mtu = 1200;
-    assert_eq!(dropped_by(&judge_one(1201, DATA)), &Rule::Mtu { mtu, icmp: true });
-    assert_eq!(dropped_by(&judge_one(1201, Class::IPV6)), &Rule::Mtu { mtu, icmp: true });
+    assert_eq!(dropped_by(&judge_one(1201, DATA)), &Rule::Mtu { mtu, reply: TooBig::Icmp });
+    assert_eq!(dropped_by(&judge_one(1201, Class::IPV6)), &Rule::Mtu { mtu, reply: TooBig::Icmp });
     // RFC 792: code 4 is for packets with DF alone.
-    assert_eq!(dropped_by(&judge_one(1201, Class::IPV4.with(Class::UDP))), &Rule::Mtu { mtu, icmp: false });
+    assert_eq!(
+        dropped_by(&judge_one(1201, Class::IPV4.with(Class::UDP))),
+        &Rule::Mtu { mtu, reply: TooBig::MaySplit }
+    );
     let mut judge = Judge::new(&spec("--mtu 1200 --no-icmp"), 7);
     let row = judge.judge(ms(0), Direction::ToServer, 1514, 1500, DATA);
-    assert_eq!(dropped_by(&row.fate), &Rule::Mtu { mtu, icmp: false });
+    assert_eq!(dropped_by(&row.fate), &Rule::Mtu { mtu, reply: TooBig::Silence });
     let arp = judge.judge(ms(0), Direction::ToServer, 5000, 0, Class::ARP);
     assert!(!arp.fate.is_dropped(), "no IP packet, no MTU");
 }
