@@ -189,6 +189,7 @@ impl Dissector {
                 kind: icmp.kind,
                 about: icmp.quoted.and_then(|quoted| self.quotes.find(&quoted)),
                 echo: icmp.echo,
+                neighbor: icmp.neighbor,
                 checksum_good: icmp.checksum_good,
             }),
             Transport::Fragment { protocol } => Carried::Fragment { protocol: *protocol },

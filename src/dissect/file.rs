@@ -74,8 +74,14 @@ pub fn read<R: Read, S: Sink>(reader: &mut Reader<R>, tell: &mut Tell<S>) -> Res
         };
         result = match told {
             Ok(Flow::Continue) => Ok(()),
-            Ok(Flow::Stop) => break,
-            Err(e) => Err(e),
+            Ok(Flow::Stop) => {
+                tell.cut_short();
+                break;
+            }
+            Err(e) => {
+                tell.cut_short();
+                Err(e)
+            }
         };
     }
     let finished = tell.finish(&file.outcome).map_err(FileError::Sink);

@@ -31,6 +31,8 @@ pub struct Tell<S> {
     numbers: BTreeMap<EventId, EventId>,
     /// The calls that have not returned, by the number under which they were handed on.
     waiting: BTreeMap<EventId, (Side, Waiting)>,
+    /// Whether telling ended before what it tells: what then had not returned may have done so later.
+    cut: bool,
     /// When the last thing happened at a host: a file's last frame may have come before.
     latest: Time,
 }
@@ -46,6 +48,7 @@ impl<S> Tell<S> {
             last: 0,
             numbers: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            cut: false,
             latest: Time::ZERO,
         }
     }
@@ -60,6 +63,11 @@ impl<S> Tell<S> {
     /// The sink.
     pub fn into_inner(self) -> S {
         self.inner
+    }
+
+    /// What is told goes on, and this does not: nobody knows how its calls ended.
+    pub(super) fn cut_short(&mut self) {
+        self.cut = true;
     }
 
     fn number(&mut self) -> EventId {
@@ -118,6 +126,9 @@ impl<S: Sink> Tell<S> {
     /// The run is over: tells, a host at a time, which calls nothing has ended.
     fn still_waiting(&mut self, at: Time) -> io::Result<()> {
         let waiting = std::mem::take(&mut self.waiting);
+        if self.cut {
+            return Ok(());
+        }
         for side in Side::BOTH {
             let its = waiting.iter().filter(|(_, (whose, _))| *whose == side);
             let (causes, calls): (Vec<_>, Vec<_>) = its.map(|(id, (_, call))| (*id, call.clone())).unzip();
@@ -194,7 +205,9 @@ impl<S: Sink> Sink for Tell<S> {
         self.note_call(&event);
         let flow = self.inner.event(&event)?;
         let steps = self.calls.see(&event);
-        Ok(both(flow, self.steps(steps)?))
+        let flow = both(flow, self.steps(steps)?);
+        self.cut |= flow == Flow::Stop;
+        Ok(flow)
     }
 
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
@@ -228,11 +241,15 @@ impl<S: Sink> Sink for Tell<S> {
             }
             Moment::Arrived { .. } => Flow::Continue,
         };
-        Ok(both(flow, self.inner.frame(frame)?))
+        let flow = both(flow, self.inner.frame(frame)?);
+        self.cut |= flow == Flow::Stop;
+        Ok(flow)
     }
 
     fn idle(&mut self) -> io::Result<Flow> {
-        self.inner.idle()
+        let flow = self.inner.idle()?;
+        self.cut |= flow == Flow::Stop;
+        Ok(flow)
     }
 
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {

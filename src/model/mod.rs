@@ -30,8 +30,8 @@ pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule, TooBig};
 pub use machine::{Hangup, Input, Machine, Outbox};
 pub use offload::{Offload, PartialChecksum, SegmentKind, Segmentation};
 pub use packet::{
-    Arp, ArpOperation, Carried, Cooked, Icmp, IcmpKind, Ip, IpFragment, LinkType, Malformed, Packet, Problem,
-    Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Cooked, Icmp, IcmpKind, Ip, IpFragment, LinkType, Malformed, Neighbor,
+    Packet, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
 pub use place::{Direction, Place, Side};
 pub use program::{Exit, Listener, ProgramNote};

@@ -7,7 +7,7 @@ use super::ledger::FrameId;
 use super::place::Direction;
 use super::protocol::Protocol;
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// What a captured frame begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -368,6 +368,15 @@ pub enum IcmpKind {
     Other,
 }
 
+/// What IPv6 has in ARP's place: a question for an address, or the answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Neighbor {
+    /// A neighbor solicitation for this address. One whose sender has no address yet asks for nobody: it tries its own.
+    Asks(Ipv6Addr),
+    /// A neighbor advertisement of this address.
+    Tells(Ipv6Addr),
+}
+
 /// An ICMP message.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Icmp {
@@ -383,6 +392,8 @@ pub struct Icmp {
     pub about: Option<FrameId>,
     /// For an echo: identifier and sequence number.
     pub echo: Option<(u16, u16)>,
+    /// For a neighbor solicitation or advertisement: the address whose MAC it asks for, or tells (RFC 4861 s4.3, s4.4).
+    pub neighbor: Option<Neighbor>,
     /// Whether the checksum verified; `None` when the frame does not hold all of it.
     pub checksum_good: Option<bool>,
 }

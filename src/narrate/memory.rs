@@ -400,7 +400,10 @@ impl Memory {
                     self.remember(mark(if refused { Landmark::Refused } else { Landmark::Reset }), again);
                 }
             }
-            Packet::Ip(_, Carried::Icmp(icmp)) => {
+            Packet::Ip(ip, Carried::Icmp(icmp)) => {
+                if let Some(neighbor) = icmp.neighbor {
+                    self.waits.neighbor(seen, ip.source, neighbor);
+                }
                 // An ICMP error stands for the conversation of the packet that it quotes.
                 if let Some((from, to)) = icmp.about.and_then(|id| self.frames.get(id)?.ports) {
                     let what = Landmark::Unreachable(icmp.kind);

@@ -313,6 +313,7 @@ fn a_retransmission_has_the_cause_that_was_seen() {
             kind,
             about: Some(of),
             echo: None,
+            neighbor: None,
             checksum_good: None,
         };
         let packet = Packet::Ip(fixture::ip(Direction::ToClient, 576), Carried::Icmp(icmp));

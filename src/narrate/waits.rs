@@ -1,7 +1,8 @@
-//! What a narrator remembers of address resolution: what waited in a host's kernel until ARP was answered. Bounded.
+//! What a narrator remembers of address resolution: what waited in a host's kernel until ARP, or IPv6's neighbor
+//! discovery, was answered. Bounded.
 
 use super::memory::{Memory, Recent};
-use crate::model::{Arp, ArpOperation, FrameId, Seen, Side, Time};
+use crate::model::{Arp, ArpOperation, FrameId, Neighbor, Seen, Side, Time};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -23,6 +24,14 @@ pub(super) struct Answered {
     pub(super) asked: Vec<FrameId>,
     /// The answer.
     pub(super) answer: FrameId,
+}
+
+/// What asks for the MAC of this address.
+pub(super) const fn question(ip: IpAddr) -> &'static str {
+    match ip {
+        IpAddr::V4(_) => "ARP",
+        IpAddr::V6(_) => "neighbor discovery",
+    }
 }
 
 /// A datagram that a program gave to its kernel, and whose frame was not seen yet.
@@ -48,23 +57,37 @@ impl Waits {
         Waits { asked: Recent::new(ANSWERS), answered: VecDeque::new(), given: VecDeque::new() }
     }
 
-    /// Learns from a request or an answer.
+    /// Learns from a request of ARP or an answer.
     pub(super) fn arp(&mut self, seen: &Seen, arp: &Arp) {
         match arp.operation {
-            ArpOperation::Request => {
-                let asked = self.asked.obtain(IpAddr::V4(arp.target_ip));
-                if asked.len() < REQUESTS {
-                    asked.push(seen.id);
-                }
-            }
-            ArpOperation::Reply => {
-                let (side, ip) = (seen.direction.to(), IpAddr::V4(arp.sender_ip));
-                let asked = std::mem::take(self.asked.obtain(ip));
-                if !asked.is_empty() {
-                    push(&mut self.answered, Answered { side, ip, asked, answer: seen.id }, ANSWERS);
-                }
-            }
+            ArpOperation::Request => self.asks(seen, IpAddr::V4(arp.target_ip)),
+            ArpOperation::Reply => self.tells(seen, IpAddr::V4(arp.sender_ip)),
             ArpOperation::Other(_) => {}
+        }
+    }
+
+    /// Learns from what IPv6 has in ARP's place, sent from this address. Who has none yet asks whether somebody else has the
+    /// one it wants (RFC 4862 s5.4.2), and waits for nobody.
+    pub(super) fn neighbor(&mut self, seen: &Seen, from: IpAddr, neighbor: Neighbor) {
+        match neighbor {
+            Neighbor::Asks(_) if from.is_unspecified() => {}
+            Neighbor::Asks(target) => self.asks(seen, IpAddr::V6(target)),
+            Neighbor::Tells(target) => self.tells(seen, IpAddr::V6(target)),
+        }
+    }
+
+    fn asks(&mut self, seen: &Seen, ip: IpAddr) {
+        let asked = self.asked.obtain(ip);
+        if asked.len() < REQUESTS {
+            asked.push(seen.id);
+        }
+    }
+
+    fn tells(&mut self, seen: &Seen, ip: IpAddr) {
+        let asked = std::mem::take(self.asked.obtain(ip));
+        if !asked.is_empty() {
+            let side = seen.direction.to();
+            push(&mut self.answered, Answered { side, ip, asked, answer: seen.id }, ANSWERS);
         }
     }
 
@@ -110,8 +133,8 @@ impl Waits {
         })
     }
 
-    /// How long the datagram of this frame was in its sender's kernel, and the answer of ARP that ended that: it had been
-    /// given before the answer came, and left right behind it (RFC 1122 s2.3.2.2).
+    /// How long the datagram of this frame was in its sender's kernel, and the answer that ended that: it had been given before
+    /// the answer came, and left right behind it (RFC 1122 s2.3.2.2; RFC 4861 s7.2.2).
     pub(super) fn held(
         &self,
         memory: &Memory,

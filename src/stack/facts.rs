@@ -9,7 +9,7 @@ use super::l3_internet::icmp::{self, Message};
 use super::l3_internet::{ipv4, ipv6, protocol};
 use super::l4_transport::tcp::{self, SackBlocks, Segment, TcpOption};
 use super::l4_transport::udp::{self, Datagram};
-use crate::model::{Cooked, IcmpKind, IpFragment, LinkType, Malformed, TcpFlags};
+use crate::model::{Cooked, IcmpKind, IpFragment, LinkType, Malformed, Neighbor, TcpFlags};
 use std::net::IpAddr;
 
 /// What a frame says. Offsets in a [`Malformed`] count from the frame's first octet.
@@ -146,6 +146,8 @@ pub struct IcmpFacts<'a> {
     pub kind: IcmpKind,
     /// For an echo: identifier and sequence number.
     pub echo: Option<(u16, u16)>,
+    /// For a neighbor solicitation or advertisement: the address that it is about.
+    pub neighbor: Option<Neighbor>,
     /// For an error: what it quotes, where that begins with an IP header.
     pub quoted: Option<Quoted>,
     /// What follows the 8 octets of header, as far as the frame holds it: echo data, or the quote.
@@ -374,6 +376,7 @@ fn icmp_facts<'a>(m: &Message<'a>, v6: bool, offset: usize, place: Place) -> Icm
         code: m.code(),
         kind: m.kind(),
         echo: m.echo(),
+        neighbor: m.neighbor(),
         quoted: m.quoted().and_then(|quote| if v6 { quoted_v6(quote) } else { quoted_v4(quote) }),
         payload: m.body(),
         payload_offset: offset + icmp::HEADER_LEN,

@@ -218,6 +218,17 @@ fn calls_that_never_returned_are_told_at_the_end() {
         (last.place, calls),
         (Place::Host(Side::Server), vec![(Some(4), 1, Some(4)), (Some(5), 3, None)])
     );
+    // Where telling ends before the run does, nobody knows how they ended: a listener has heard enough, or a file is cut.
+    for cut in [true, false] {
+        let mut tell = Tell::new(Ear { until: (!cut).then_some(1), ..Ear::default() });
+        tell.event(&call(1, Side::Client, 3, Call::Accept)).unwrap();
+        if cut {
+            tell.cut_short();
+        }
+        tell.finish(&Outcome::default()).unwrap();
+        let ear = tell.into_inner();
+        assert!(ear.finished && ear.events.len() == 1, "{:?}", ear.events);
+    }
     // A file may have any number of them.
     let mut tell = Tell::new(Ear::default());
     for id in 1..1_000 {

@@ -3,7 +3,7 @@
 use super::super::memory::{Landmark, Socket};
 use super::super::style::Glyphs;
 use super::super::text::{count, preview, safe, span};
-use super::super::waits::WORTH_TELLING;
+use super::super::waits::{WORTH_TELLING, question};
 use super::failure::failed;
 use super::{Draft, NoteKind};
 use crate::model::{
@@ -273,27 +273,26 @@ fn connected(draft: &mut Draft<'_>, facts: &Facts) {
         Some(synack) => {
             let syns = facts.sent(draft, facts.began, Landmark::Syn);
             let syns: Vec<FrameId> = syns.into_iter().map(|(_, syn)| syn).collect();
-            let arp = syns.first().and_then(|syn| asked_first(draft, facts, *syn));
+            let asked = syns.first().and_then(|syn| asked_first(draft, facts, *syn));
             let back = format!("SYN-ACK {synack} back");
-            let text = match (syns.as_slice(), &arp) {
+            let text = match (syns.as_slice(), &asked) {
                 ([], _) => format!("SYN-ACK {synack} has arrived"),
                 ([syn], None) => format!("SYN {syn} out, {back}: one round trip"),
-                // Two frames are a round trip; where there are more, one of them was not answered in time.
-                ([syn], Some(arp)) if arp.len() == 2 => {
-                    format!("ARP {} first: one round trip; then SYN {syn} out, {back}: another", list(arp))
+                ([syn], Some(Asked { words, round_trip: true })) => {
+                    format!("{words} first: one round trip; then SYN {syn} out, {back}: another")
                 }
-                ([syn], Some(arp)) => {
-                    format!("ARP {} first; then SYN {syn} out, {back}: one round trip", list(arp))
+                ([syn], Some(Asked { words, .. })) => {
+                    format!("{words} first; then SYN {syn} out, {back}: one round trip")
                 }
-                (many, arp) => {
-                    let first = arp.as_ref().map(|arp| format!("ARP {} first; then ", list(arp)));
+                (many, asked) => {
+                    let first = asked.as_ref().map(|asked| format!("{} first; then ", asked.words));
                     let (first, times) = (first.unwrap_or_default(), many.len());
                     format!("{first}SYN went out {times} times ({}); SYN-ACK {synack} came back", list(many))
                 }
             };
             draft.note(NoteKind::Meaning, Evidence::Frame, cite, text);
-            if let (Some(_), [syn]) = (arp, syns.as_slice()) {
-                rtt_with_arp(draft, *syn, synack);
+            if let (Some(_), [syn]) = (asked, syns.as_slice()) {
+                rtt_with_wait(draft, facts, *syn, synack);
             }
         }
         None => draft.note(
@@ -311,23 +310,31 @@ fn connected(draft: &mut Draft<'_>, facts: &Facts) {
     );
 }
 
-/// The frames of ARP that were answered after the call was entered and before its SYN left.
-fn asked_first(draft: &Draft<'_>, facts: &Facts, syn: FrameId) -> Option<Vec<FrameId>> {
+/// What asked for the next hop's MAC, and was answered, after the call was entered and before its SYN left.
+struct Asked {
+    words: String,
+    /// Two frames are a round trip; where there are more, one of them was not answered in time.
+    round_trip: bool,
+}
+
+fn asked_first(draft: &Draft<'_>, facts: &Facts, syn: FrameId) -> Option<Asked> {
     let (side, to, left) = (facts.side?, facts.socket.peer?.ip(), draft.memory.entered(syn)?);
     let routers = draft.ends.is_some_and(|ends| ends.routers);
     let waits = draft.memory.waits();
     let (arp, _) = waits.answered(draft.memory, side, (to, routers), (facts.began, left))?;
-    Some(arp.asked.iter().copied().chain([arp.answer]).collect())
+    let frames: Vec<FrameId> = arp.asked.iter().copied().chain([arp.answer]).collect();
+    Some(Asked { words: format!("{} {}", question(to), list(&frames)), round_trip: frames.len() == 2 })
 }
 
 /// Linux measures the first round trip from the moment when connect() made the SYN, also where that waited for ARP.
-fn rtt_with_arp(draft: &mut Draft<'_>, syn: FrameId, synack: FrameId) {
+fn rtt_with_wait(draft: &mut Draft<'_>, facts: &Facts, syn: FrameId, synack: FrameId) {
     let What::Returned { tcp_info: Some(info), .. } = &draft.event.what else { return };
     let Some((left, came)) = draft.memory.entered(syn).zip(draft.memory.arrived(synack)) else { return };
-    let (rtt, crossed) = (info.rtt, came.since(left));
+    let Some(peer) = facts.socket.peer else { return };
+    let (rtt, crossed, asks) = (info.rtt, came.since(left), question(peer.ip()));
     if rtt >= crossed + WORTH_TELLING {
         let text = format!(
-            "inferred: the kernel's rtt of {} has the wait for ARP in it; {syn} to {synack} took {}",
+            "inferred: the kernel's rtt of {} has the wait for {asks} in it; {syn} to {synack} took {}",
             span(rtt),
             span(crossed)
         );

@@ -3,6 +3,7 @@
 use super::super::errno::reason;
 use super::super::memory::Landmark;
 use super::super::text::ms;
+use super::super::waits::question;
 use super::call::{Facts, list};
 use super::fate::{Doing, rule_words};
 use super::{Draft, NoteKind};
@@ -95,11 +96,10 @@ fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Opti
                 Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
                 _ => facts.socket.peer,
             };
-            let asked = to.map_or(&[][..], |to| draft.memory.waits().unanswered(to.ip()));
-            if asked.is_empty() {
-                facts.icmp(draft, |_| true).map(|id| format!("the ICMP message is frame {id}"))
-            } else {
-                Some(format!("nobody answered ARP: {}", list(asked)))
+            let asked = to.map(|to| (to.ip(), draft.memory.waits().unanswered(to.ip())));
+            match asked.filter(|(_, asked)| !asked.is_empty()) {
+                Some((ip, asked)) => Some(format!("nobody answered {}: {}", question(ip), list(asked))),
+                None => facts.icmp(draft, |_| true).map(|id| format!("the ICMP message is frame {id}")),
             }
         }
         "EMSGSIZE" => facts

@@ -207,8 +207,12 @@ fn udp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, udp: &Udp) -> String {
     let routers = draft.ends.is_some_and(|ends| ends.routers);
     let (memory, side) = (draft.memory, seen.direction.from());
     if let Some((arp, waited)) = memory.waits().held(memory, draft.event.at, side, to, routers) {
-        let text = format!("inferred: its kernel held it {} until ARP {arp} came", span(waited));
-        draft.note(NoteKind::Why, Evidence::Inferred, Some(Cite::rfc(1122, "2.3.2.2")), text);
+        let (answer, cite) = match ip.destination {
+            IpAddr::V4(_) => ("ARP", Cite::rfc(1122, "2.3.2.2")),
+            IpAddr::V6(_) => ("neighbor advertisement", Cite::rfc(4861, "7.2.2")),
+        };
+        let text = format!("inferred: its kernel held it {} until {answer} {arp} came", span(waited));
+        draft.note(NoteKind::Why, Evidence::Inferred, Some(cite), text);
     }
     checksum(draft, "UDP", udp.checksum_good, Cite::rfc(1122, "4.1.3.4"));
     draft.once(

@@ -172,9 +172,17 @@ fn tcp() -> BoxedStrategy<Tcp> {
 }
 
 fn icmp() -> BoxedStrategy<Icmp> {
-    let rest = (option::of(frame_id()), option::of((any::<u16>(), any::<u16>())), option::of(any::<bool>()));
+    let neighbor = (any::<bool>(), any::<u128>()).prop_map(|(asks, target)| {
+        if asks { Neighbor::Asks(target.into()) } else { Neighbor::Tells(target.into()) }
+    });
+    let rest = (
+        option::of(frame_id()),
+        option::of((any::<u16>(), any::<u16>())),
+        option::of(neighbor),
+        option::of(any::<bool>()),
+    );
     (any::<bool>(), any::<u8>(), any::<u8>(), 0u8..8, any::<u32>(), rest)
-        .prop_map(|(v6, kind_number, code, kind, mtu, (about, echo, checksum_good))| Icmp {
+        .prop_map(|(v6, kind_number, code, kind, mtu, (about, echo, neighbor, checksum_good))| Icmp {
             v6,
             kind_number,
             code,
@@ -190,6 +198,7 @@ fn icmp() -> BoxedStrategy<Icmp> {
             },
             about,
             echo,
+            neighbor,
             checksum_good,
         })
         .boxed()

@@ -55,7 +55,8 @@ fn what_is_sent_again_for_a_smaller_mtu_names_the_icmp_message_that_told() {
         if answered {
             let kind = IcmpKind::FragmentationNeeded { mtu: 600 };
             let (about, echo, checksum_good) = (Some(lost), None, Some(true));
-            let icmp = Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, checksum_good };
+            let icmp =
+                Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, neighbor: None, checksum_good };
             let at = Time::from_micros(20_120);
             let fate = Some(Fate::Delivered(Delivery::plain(at)));
             t.frame(20_110, ToClient, 590, Packet::Ip(ip(ToClient, 576), Carried::Icmp(icmp)), fate);
@@ -80,7 +81,8 @@ fn octets_of_two_segments_name_both_and_the_messages_about_them() {
         let lost = t.tcp(us, ToServer, data(seq, 1_448, &[]), Some(fate));
         let kind = IcmpKind::FragmentationNeeded { mtu: 1200 };
         let (about, echo, checksum_good) = (Some(lost), None, Some(true));
-        let icmp = Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, checksum_good };
+        let icmp =
+            Icmp { v6: false, kind_number: 3, code: 4, kind, about, echo, neighbor: None, checksum_good };
         let fate = Some(Fate::Delivered(Delivery::plain(Time::from_micros(us + 20))));
         t.frame(us + 10, ToClient, 590, Packet::Ip(ip(ToClient, 576), Carried::Icmp(icmp)), fate);
         lost
@@ -188,6 +190,7 @@ fn an_icmp_error_that_a_socket_is_not_told_of_is_named() {
                 kind,
                 about,
                 echo: None,
+                neighbor: None,
                 checksum_good: Some(true),
             };
             t.frame(1_100, ToClient, 73, Packet::Ip(ip(ToClient, 59), Carried::Icmp(icmp)), None);

@@ -110,6 +110,7 @@ pub(super) fn closed_port() -> Tale {
         kind: IcmpKind::PortUnreachable,
         about: Some(udp),
         echo: None,
+        neighbor: None,
         checksum_good: Some(true),
     };
     t.frame(1_120, ToClient, 73, Packet::Ip(ip(ToClient, 59), Carried::Icmp(icmp)), None);
@@ -225,6 +226,7 @@ pub(super) fn everything() -> Vec<Event> {
         kind: IcmpKind::FragmentationNeeded { mtu: 1200 },
         about: Some(FrameId(1)),
         echo: Some((1, 2)),
+        neighbor: None,
         checksum_good: Some(true),
     };
     let v6 = Ip {

@@ -5,6 +5,7 @@ use super::observed::{data, of, open};
 use crate::model::*;
 use Direction::{ToClient, ToServer};
 use Side::Client;
+use std::net::IpAddr;
 
 fn on_port(port: u16, tcp: Tcp) -> Tcp {
     if tcp.source_port == 7 {
@@ -161,4 +162,38 @@ fn the_acknowledgment_of_a_fin_is_no_delayed_one() {
     assert_eq!(acknowledged(600), "acknowledges all up to #5");
     let told = acknowledged(40_300);
     assert!(told.contains("a delayed ACK: its kernel waited 40.3 ms"), "{told}");
+}
+
+/// IPv6 asks for the MAC by ICMPv6 (RFC 4861): a round trip of its own, where nobody but a tryer of addresses asked.
+#[test]
+fn a_connect_over_ipv6_that_waited_for_its_neighbor_says_so() {
+    let [client, server]: [IpAddr; 2] = ["fd00::1", "fd00::2"].map(|ip| ip.parse().unwrap());
+    let told = |asker: IpAddr, answered: bool| {
+        let mut t = Tale::new(20);
+        t.quick(0, Client, None, Call::Socket(SocketKind::Stream), Ok(Returned::Descriptor(5)));
+        let connect = t.call(10, Client, Some(5), Call::Connect((server, 7).into()));
+        let mut neighbor = |us, direction, source, destination, kind_number, neighbor| {
+            let packet = ip(direction, 72);
+            let packet = Ip { source, destination, checksum_good: None, ..packet };
+            let kind = IcmpKind::Other;
+            let (about, echo, neighbor, checksum_good) = (None, None, Some(neighbor), Some(true));
+            let icmp = Icmp { v6: true, kind_number, code: 0, kind, about, echo, neighbor, checksum_good };
+            t.frame(us, direction, 86, Packet::Ip(packet, Carried::Icmp(icmp)), None);
+        };
+        let IpAddr::V6(target) = server else { panic!() };
+        let group = "ff02::1:ff00:2".parse().unwrap();
+        neighbor(20, ToServer, asker, group, 135, Neighbor::Asks(target));
+        if answered {
+            neighbor(20_030, ToClient, server, client, 136, Neighbor::Tells(target));
+        }
+        let syn = syn(&mut t, 40_040, 40_001, None, None);
+        answer(&mut t, 60_050, 40_001, syn, SYN_ACK);
+        t.back(80_060, connect, Ok(Returned::Local((client, 40_001).into())));
+        of(&t, "connect(5")
+    };
+    let waited = "neighbor discovery #1, #2 first: one round trip; then SYN #3 out, SYN-ACK #4 back: another";
+    assert!(told(client, true).starts_with(waited), "{}", told(client, true));
+    let tried = told("::".parse().unwrap(), true);
+    assert!(tried.starts_with("SYN #3 out, SYN-ACK #4 back: one round trip"), "{tried}");
+    assert!(told(client, false).starts_with("SYN #2 out"), "{}", told(client, false));
 }

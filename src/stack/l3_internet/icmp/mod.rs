@@ -7,10 +7,11 @@ pub(crate) use error::is_host;
 pub use error::{Origin, echo_reply, time_exceeded, too_big, unreachable};
 pub(crate) use fields::fields;
 
-use crate::model::{IcmpKind, Malformed, Protocol};
+use crate::model::{IcmpKind, Malformed, Neighbor, Protocol};
 use crate::stack::checksum::{Pseudo, Sum};
 use crate::stack::l3_internet::protocol;
 use crate::stack::octets::{be16, be32, need};
+use std::net::Ipv6Addr;
 
 /// Where the fields lie.
 pub mod at {
@@ -212,6 +213,16 @@ impl<'a> Message<'a> {
     pub fn echo(&self) -> Option<(u16, u16)> {
         matches!(self.kind(), IcmpKind::EchoRequest | IcmpKind::EchoReply)
             .then(|| (be16(self.bytes, at::ECHO_ID), be16(self.bytes, at::ECHO_SEQ)))
+    }
+
+    /// The target of a neighbor solicitation or advertisement (RFC 4861 s4.3, s4.4).
+    pub fn neighbor(&self) -> Option<Neighbor> {
+        let target = Ipv6Addr::from(*self.body().first_chunk::<16>()?);
+        match (self.version, self.kind_number(), self.code()) {
+            (Version::V6, kind_v6::NEIGHBOUR_SOLICITATION, 0) => Some(Neighbor::Asks(target)),
+            (Version::V6, kind_v6::NEIGHBOUR_ADVERTISEMENT, 0) => Some(Neighbor::Tells(target)),
+            _ => None,
+        }
     }
 }
 
