@@ -97,15 +97,8 @@ fn result() -> BoxedStrategy<Result<Returned, Errno>> {
 fn tcp_info() -> BoxedStrategy<Option<Box<TcpInfo>>> {
     option::of((duration(), duration(), any::<u32>(), option::of(any::<u32>()), any::<u32>()).prop_map(
         |(rtt, rto, snd_cwnd, snd_ssthresh, n)| {
-            Box::new(TcpInfo {
-                rtt,
-                rto,
-                snd_cwnd,
-                snd_ssthresh,
-                total_retrans: n,
-                backoff: n,
-                ..tales::info()
-            })
+            let (total_retrans, backoff) = (n, n);
+            Box::new(TcpInfo { rtt, rto, snd_cwnd, snd_ssthresh, total_retrans, backoff, ..tales::info() })
         },
     ))
     .boxed()
@@ -172,17 +165,9 @@ fn tcp() -> BoxedStrategy<Tcp> {
 }
 
 fn icmp() -> BoxedStrategy<Icmp> {
-    let neighbor = (any::<bool>(), any::<u128>()).prop_map(|(asks, target)| {
-        if asks { Neighbor::Asks(target.into()) } else { Neighbor::Tells(target.into()) }
-    });
-    let rest = (
-        option::of(frame_id()),
-        option::of((any::<u16>(), any::<u16>())),
-        option::of(neighbor),
-        option::of(any::<bool>()),
-    );
+    let rest = (option::of(frame_id()), option::of((any::<u16>(), any::<u16>())), option::of(any::<bool>()));
     (any::<bool>(), any::<u8>(), any::<u8>(), 0u8..8, any::<u32>(), rest)
-        .prop_map(|(v6, kind_number, code, kind, mtu, (about, echo, neighbor, checksum_good))| Icmp {
+        .prop_map(|(v6, kind_number, code, kind, mtu, (about, echo, checksum_good))| Icmp {
             v6,
             kind_number,
             code,
@@ -198,7 +183,8 @@ fn icmp() -> BoxedStrategy<Icmp> {
             },
             about,
             echo,
-            neighbor,
+            neighbor: v6
+                .then(|| if code < 128 { Neighbor::Asks } else { Neighbor::Tells }(u128::from(mtu).into())),
             checksum_good,
         })
         .boxed()
