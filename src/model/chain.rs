@@ -180,6 +180,15 @@ pub enum Claim {
         /// The FIN of the side that answers.
         closed: FrameName,
     },
+    /// A RST of a side whose program closed without having read all that had come (RFC 1122 s4.2.2.13).
+    ClosedUnread {
+        /// That side.
+        side: Side,
+        /// Octets that its program had read.
+        read: u64,
+        /// Octets that its kernel had acknowledged beyond those.
+        unread: u64,
+    },
     /// A RST that nothing seen explains.
     ResetUnexplained,
     /// An ICMP error, and the packet that it is about.

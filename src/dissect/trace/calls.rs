@@ -29,9 +29,16 @@ impl Moved {
 pub(super) struct Socket {
     pub(super) sends: Vec<Moved>,
     pub(super) recvs: Vec<Moved>,
+    /// Its `close()`.
+    pub(super) close: Option<CallName>,
 }
 
 impl Socket {
+    /// Octets that its program has read.
+    pub(super) fn read(&self) -> u64 {
+        self.recvs.last().map_or(0, Moved::end)
+    }
+
     /// The call that moved the octet `at`.
     pub(super) fn moving(calls: &[Moved], at: u64) -> Option<&Moved> {
         calls.get(calls.partition_point(|c| c.end() <= at)).filter(|c| c.from <= at)
@@ -54,6 +61,11 @@ impl Calls {
         self.any
     }
 
+    /// Whether no call was left out.
+    pub(super) fn complete(&self) -> bool {
+        self.kept < CALLS_MAX
+    }
+
     /// The calls of `side` on the connection from the client's port `port`.
     pub(super) fn of(&self, side: Side, port: u16) -> Option<&Socket> {
         self.sockets.get(&(side, port))
@@ -65,6 +77,13 @@ impl Calls {
             return;
         };
         self.any = true;
+        let name = CallName {
+            side,
+            name: call.name(),
+            event: event.id,
+            called: event.at - *took,
+            returned: event.at,
+        };
         match (call, result) {
             (Call::Connect(_), Ok(Returned::Local(local))) => {
                 if let Some(fd) = fd {
@@ -73,16 +92,12 @@ impl Calls {
             }
             (Call::Accept, Ok(Returned::Accepted { fd, peer })) => self.open(side, *fd, peer.port()),
             (Call::Close, _) => {
-                fd.map(|fd| self.ports.remove(&(side, fd)));
+                let port = fd.and_then(|fd| self.ports.remove(&(side, fd)));
+                if let Some(socket) = port.and_then(|port| self.sockets.get_mut(&(side, port))) {
+                    socket.close = Some(name);
+                }
             }
             (Call::Send { .. } | Call::Recv { .. }, Ok(Returned::Octets(len))) => {
-                let name = CallName {
-                    side,
-                    name: call.name(),
-                    event: event.id,
-                    called: event.at - *took,
-                    returned: event.at,
-                };
                 let port = fd.and_then(|fd| self.ports.get(&(side, fd)));
                 if let Some(socket) = port.and_then(|port| self.sockets.get_mut(&(side, *port)))
                     && self.kept < CALLS_MAX

@@ -447,9 +447,27 @@ impl View<'_, '_> {
             let (segment, closed) = (self.frame(met).name(), self.frame(closed).name());
             let evidence = vec![Exhibit::Frame(segment), Exhibit::Frame(closed)];
             links.push(link(Claim::AfterClose { segment, closed }, evidence, Inferred));
+        } else if let Some((claim, close)) = self.closed_unread().filter(|_| closed.is_none()) {
+            links.push(link(claim, vec![Exhibit::Frame(self.heard.name()), close], Inferred));
         } else {
             links.push(link(Claim::ResetUnexplained, Vec::new(), Unknown));
         }
+    }
+
+    /// That this side's program closed before it had read what its kernel had acknowledged: a kernel's RST then (RFC 1122
+    /// s4.2.2.13).
+    fn closed_unread(&self) -> Option<(Claim, Exhibit)> {
+        let (calls, side) = (&self.all.trace.calls, self.heard.seen.direction.from());
+        let socket = calls.of(side, self.client_port()?).filter(|_| calls.complete())?;
+        let close = socket.close.filter(|close| close.called <= self.heard.sent())?;
+        let before = &self.stream.segments[..=self.place];
+        let acked = before.iter().filter(|s| s.side == self.segment.side).filter_map(|s| s.ack).max()?;
+        let fin = |s: &&Segment| s.side != self.segment.side && s.flags.has(TcpFlags::FIN) && s.end <= acked;
+        // SYN and FIN take a number each, and no octet.
+        let came = acked - 1 - i64::from(before.iter().any(|s| fin(&s)));
+        let read = socket.read();
+        let unread = u64::try_from(came).ok()?.checked_sub(read).filter(|unread| *unread > 0)?;
+        Some((Claim::ClosedUnread { side, read, unread }, Exhibit::Call(close)))
     }
 
     /// A duplicate acknowledgment: what came above which gap.

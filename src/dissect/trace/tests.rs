@@ -163,11 +163,15 @@ impl Play {
     }
 
     fn tell(&mut self, at: Time, what: What) {
+        self.tell_at(at, Place::Wire, what);
+    }
+
+    fn tell_at(&mut self, at: Time, place: Place, what: What) {
         let event = Event {
             id: EventId(0),
             cause: None,
             at,
-            place: Place::Wire,
+            place,
             heading: Heading::Local,
             protocol: Protocol::Tcp,
             what,

@@ -27,6 +27,7 @@ pub(super) const fn name(claim: &Claim) -> &'static str {
         Claim::AnswersSynAck(_) => "answers_syn_ack",
         Claim::Refuses(_) => "refuses",
         Claim::AfterClose { .. } => "after_close",
+        Claim::ClosedUnread { .. } => "closed_unread",
         Claim::ResetUnexplained => "reset_unexplained",
         Claim::Reports { .. } => "reports",
         Claim::AnswersEcho(_) => "answers_echo",
@@ -60,6 +61,7 @@ pub(super) const fn cite(claim: &Claim) -> Option<Cite> {
         Claim::RepeatsAck { .. } => Cite::rfc(5681, "4.2"),
         Claim::AnswersSyn(_) | Claim::AnswersSynAck(_) => Cite::rfc(9293, "3.5"),
         Claim::Refuses(_) | Claim::AfterClose { .. } => Cite::rfc(9293, "3.5.2"),
+        Claim::ClosedUnread { .. } => Cite::rfc(1122, "4.2.2.13"),
         Claim::Asks { .. } | Claim::AnswersArp(_) => Cite::rfc(826, ""),
         Claim::WindowUpdate { .. } => Cite::rfc(9293, "3.8.6"),
         Claim::Probe { closed_by: Some(_) } => Cite::rfc(9293, "3.8.6.1"),
@@ -137,6 +139,17 @@ impl Words<'_> {
                 frame(*segment),
                 frame(*closed)
             ),
+            Claim::ClosedUnread { side, read, unread } => {
+                let of = match read {
+                    0 => "no recv() had taken any".to_owned(),
+                    read => format!("its recv()s had taken {}", count(*read, "octet")),
+                };
+                format!(
+                    "because the {}'s program closed with {} unread ({of}): the RST says that they are lost",
+                    side.name(),
+                    count(*unread, "octet")
+                )
+            }
             Claim::ResetUnexplained => {
                 "why is unknown: a program may ask for it (SO_LINGER), close with octets \
                                         unread, or die; frames do not tell"

@@ -1,6 +1,7 @@
 //! What had become of the octets when they were sent again.
 
 use super::*;
+use crate::model::{Call, Claim, Returned, Side};
 
 #[test]
 fn spurious_ones_say_why_nothing_had_come_back() {
@@ -85,4 +86,37 @@ fn a_flipped_bit_is_a_loss() {
     row.fate = Fate::Delivered(Delivery { corrupted: Some((7, by.clone())), ..Delivery::plain(row.at) });
     play.data(264, 1, 100);
     assert_eq!(play.causes(), [LossCause::Corrupted { frame: name(bad), by }]);
+}
+
+/// What is said of the RST that a server sends at 60 ms; 100 octets came to it before.
+fn reset(read: Option<usize>, close: bool) -> Claim {
+    let mut play = Play::opened();
+    let call = |play: &mut Play, ms, fd, call, returned| {
+        let what =
+            What::Returned { fd: Some(fd), call, result: Ok(returned), took: Duration::ZERO, tcp_info: None };
+        play.tell_at(Time::from_millis(ms), Place::Host(Side::Server), what);
+    };
+    let accepted = Returned::Accepted { fd: 5, peer: "10.0.0.1:40000".parse().unwrap() };
+    call(&mut play, 21, 4, Call::Accept, accepted);
+    play.data(30, 1, 100);
+    play.ack(40, 101, &[]);
+    if let Some(read) = read {
+        call(&mut play, 50, 5, Call::Recv { size: 4096 }, Returned::Octets(read));
+    }
+    if close {
+        call(&mut play, 60, 5, Call::Close, Returned::Done);
+    }
+    let id =
+        play.frame(ToClient, 60_000, (TcpFlags::RST | ACK, 1, 101, 0, &[]), Some(AWAY), &[TcpNote::Reset]);
+    let chain = play.trace.explain().chain(Asked::Id(FrameId(id))).unwrap();
+    chain.links[0].claim.clone()
+}
+
+#[test]
+fn a_reset_for_what_a_program_left_unread_says_so_where_the_calls_show_it() {
+    let side = Side::Server;
+    assert_eq!(reset(None, true), Claim::ClosedUnread { side, read: 0, unread: 100 });
+    assert_eq!(reset(Some(60), true), Claim::ClosedUnread { side, read: 60, unread: 40 });
+    assert_eq!(reset(Some(100), true), Claim::ResetUnexplained);
+    assert_eq!(reset(None, false), Claim::ResetUnexplained);
 }
