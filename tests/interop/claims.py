@@ -556,7 +556,7 @@ WORDS = [
     (r"octets that were in ((?:#\d+(?:, | and )?)+)", judged_as_fact),
     (r"about #(\d+)", judged_as_fact),
     (r"#(\d+) had reached the host: this brings it nothing new", lambda case, frame: not dropped(case, frame)),
-    (r"#(\d+) had come(?:, but|;) its acknowledgment", lambda case, frame: not dropped(case, frame)),
+    (r"#(\d+) had come(?=(?:, but|;) its acknowledgment)", lambda case, frame: not dropped(case, frame)),
     (r"its acknowledgment, #(\d+), was dropped by the wire", dropped),
     (r"acknowledgment, #(\d+), came with a flipped bit", damaged),
     (r"acknowledgment, #(\d+), was on its way until", lambda case, frame: not dropped(case, frame)),
