@@ -147,7 +147,8 @@ impl Program {
     }
 
     fn enter(&self, fd: Option<i32>, call: &Call) -> (Time, Option<EventId>) {
-        let at = self.emitter.now();
+        let stamp = self.emitter.stamp();
+        let at = stamp.at;
         if !self.emitter.listening() {
             return (at, None);
         }
@@ -167,7 +168,8 @@ impl Program {
         if !self.emitter.listening() {
             return;
         }
-        let at = self.emitter.now();
+        let stamp = self.emitter.stamp();
+        let at = stamp.at;
         let result = result.map_err(|error| {
             errno::errno_of(error).unwrap_or(Errno { code: error.raw_os_error().unwrap_or(0), name: "E?" })
         });

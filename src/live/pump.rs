@@ -211,12 +211,15 @@ impl Pump {
         // Whoever started this may have gone already; then the stop flag says so too.
         let _ = ready.send(());
         while !self.stop.load(Relaxed) {
+            // Whatever is told in this turn happens from here on.
+            let turn = self.emitter.stamp();
             self.rewire.make(self.clock.now(), &mut self.wire, &self.emitter);
             changed = self.tell_changes(changed);
             for direction in Direction::BOTH {
                 self.read(direction, &mut buffer)?;
             }
             self.deliver()?;
+            drop(turn);
             if self.readable == [false; 2] {
                 self.sleep(&mut events, changed)?;
             }

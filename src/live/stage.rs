@@ -2,8 +2,10 @@
 //!
 //! Each host's program runs on threads of its own and the pump on another; all of them stamp what they
 //! emit with the run's clock and send it here. A thread may be scheduled away between stamping and
-//! sending, so the stage holds everything back for a moment and hands it on sorted. Memory is bounded: a
-//! full channel makes the emitters wait.
+//! sending, so each says first that it is about to ([`Emitter::stamp`]), and the stage tells nothing later
+//! until it has. What the kernel stamped, or the wire's plan, comes when it comes: for its sake the stage
+//! holds everything back for a moment and hands it on sorted. Memory is bounded: a full channel makes the
+//! emitters wait.
 
 use crate::host::Clock;
 use crate::model::{
@@ -14,16 +16,18 @@ use crate::model::{
 use crate::model::{Side, TcpSocket, WireSet};
 use bytes::Bytes;
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long an item is held back so that one stamped earlier can still arrive: some turns of a busy machine's scheduler,
-/// and less than a person notices.
+/// How long an item is held back so that one that somebody else stamped earlier can still arrive: some turns of a busy
+/// machine's scheduler, and less than a person notices.
 const HOLD: Duration = Duration::from_millis(50);
+/// How long the stage sleeps at least when nothing comes: what is due may be waiting for somebody's stamp.
+const NAP: Duration = Duration::from_millis(1);
 /// Items that may wait between the emitters and the sink.
 const CAPACITY: usize = 1 << 14;
 /// Emitters number their events from here; whoever shows them gives final numbers.
@@ -73,6 +77,38 @@ impl Ord for Keyed {
     }
 }
 
+/// The moments from which on threads may still tell something.
+#[derive(Clone, Default)]
+struct Open(Arc<Mutex<BTreeSet<(Time, u64)>>>);
+
+impl Open {
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<(Time, u64)>> {
+        // Nothing that could panic is done under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to when all has been sent: whoever stamps from here on reads the clock under the same lock.
+    fn all_sent(&self, clock: &Clock) -> Time {
+        let open = self.lock();
+        open.first().map_or_else(|| clock.now(), |(at, _)| *at)
+    }
+}
+
+/// A moment that its thread tells of: until this is dropped, nothing later is told.
+pub(super) struct Stamp {
+    /// The moment.
+    pub(super) at: Time,
+    open: Option<(Open, u64)>,
+}
+
+impl Drop for Stamp {
+    fn drop(&mut self) {
+        if let Some((open, id)) = &self.open {
+            open.lock().remove(&(self.at, *id));
+        }
+    }
+}
+
 /// What a thread emits through. Cloning it is cheap; the stage ends when all clones are gone.
 #[derive(Clone)]
 pub struct Emitter {
@@ -80,9 +116,22 @@ pub struct Emitter {
     items: SyncSender<Item>,
     clock: Clock,
     listening: bool,
+    open: Open,
 }
 
 impl Emitter {
+    /// The run's clock now, to tell what happens at this moment and later, as long as the stamp is kept.
+    pub(super) fn stamp(&self) -> Stamp {
+        if !self.listening {
+            return Stamp { at: self.now(), open: None };
+        }
+        let id = self.next_id().0;
+        let mut open = self.open.lock();
+        let at = self.now();
+        open.insert((at, id));
+        Stamp { at, open: Some((self.open.clone(), id)) }
+    }
+
     /// The run's clock.
     pub fn now(&self) -> Time {
         self.clock.now()
@@ -130,10 +179,11 @@ impl Emitter {
     /// Tells what connections a host's kernel holds now.
     #[cfg(target_os = "linux")]
     pub(super) fn connections(&self, side: Side, left: Vec<TcpSocket>) {
+        let stamp = self.stamp();
         self.put(Item::Event(Box::new(Event {
             id: self.next_id(),
             cause: None,
-            at: self.now(),
+            at: stamp.at,
             place: Place::Host(side),
             heading: Heading::Local,
             protocol: Protocol::Tcp,
@@ -229,6 +279,7 @@ pub(super) struct Stage {
     heap: BinaryHeap<Reverse<Keyed>>,
     arrived: u64,
     clock: Clock,
+    open: Open,
     /// Frames that are told late, and since when they are waited for.
     waits: Vec<(FrameId, Time)>,
 }
@@ -238,8 +289,9 @@ impl Stage {
     pub(super) fn new(clock: Clock, listening: bool) -> (Stage, Emitter) {
         let (sender, items) = sync_channel(CAPACITY);
         let ids = Arc::new(AtomicU64::new(PROVISIONAL));
-        let emitter = Emitter { ids, items: sender, clock, listening };
-        (Stage { items, heap: BinaryHeap::new(), arrived: 0, clock, waits: Vec::new() }, emitter)
+        let open = Open::default();
+        let emitter = Emitter { ids, items: sender, clock, listening, open: open.clone() };
+        (Stage { items, heap: BinaryHeap::new(), arrived: 0, clock, open, waits: Vec::new() }, emitter)
     }
 
     /// Hands everything to `sink` in time order, until every emitter is gone, `stop` is raised, or the
@@ -250,26 +302,28 @@ impl Stage {
     pub(super) fn play(&mut self, sink: &mut dyn Sink, stop: &AtomicBool) -> io::Result<Played> {
         loop {
             let wait = match self.heap.peek() {
-                Some(Reverse(Keyed(at, ..))) => (*at + HOLD).since(self.clock.now()),
+                Some(Reverse(Keyed(at, ..))) => (*at + HOLD).since(self.clock.now()).max(NAP),
                 None => Duration::from_millis(20),
             };
             let gone = match self.items.recv_timeout(wait) {
                 Ok(item) => {
                     self.take(item);
-                    while self.heap.len() < CAPACITY {
-                        match self.items.try_recv() {
-                            Ok(item) => self.take(item),
-                            Err(_) => break,
-                        }
-                    }
                     false
                 }
                 Err(RecvTimeoutError::Timeout) => false,
                 Err(RecvTimeoutError::Disconnected) => true,
             };
+            // Looked at before the channel is emptied: what was stamped until then is in it.
+            let all_sent = self.open.all_sent(&self.clock);
+            while self.heap.len() < CAPACITY
+                && let Ok(item) = self.items.try_recv()
+            {
+                self.take(item);
+            }
             let waiting = self.waits.iter().map(|(_, since)| *since).min().unwrap_or(Time::MAX);
-            let hold = if self.heap.len() < CAPACITY { HOLD } else { Duration::ZERO };
-            let ripe = if gone { Time::MAX } else { waiting.min(self.clock.now() - hold) };
+            let full = self.heap.len() >= CAPACITY;
+            let due = if full { self.clock.now() } else { all_sent.min(self.clock.now() - HOLD) };
+            let ripe = if gone { Time::MAX } else { waiting.min(due) };
             if self.release(ripe, sink)? == Flow::Stop || sink.idle()? == Flow::Stop {
                 // A sink that waits for a key gives up when a signal comes.
                 return Ok(if stop.load(Relaxed) { Played::Stopped } else { Played::Enough });
@@ -344,6 +398,23 @@ mod tests {
         let mut sink = Times(Vec::new());
         assert_eq!(stage.play(&mut sink, &AtomicBool::new(false)).unwrap(), Played::Whole);
         assert_eq!(sink.0, [10, 20, 30].map(Time::from_nanos));
+    }
+
+    #[test]
+    fn a_thread_that_sleeps_between_its_stamp_and_its_sending_is_waited_for() {
+        let (mut stage, emitter) = Stage::new(Clock::start(), true);
+        let stamp = emitter.stamp();
+        let (early, late) = (stamp.at.as_nanos(), emitter.now().as_nanos() + 1);
+        called(&emitter, late);
+        let sleeper = std::thread::spawn(move || {
+            std::thread::sleep(4 * HOLD);
+            called(&emitter, early);
+            drop(stamp);
+        });
+        let mut sink = Times(Vec::new());
+        assert_eq!(stage.play(&mut sink, &AtomicBool::new(false)).unwrap(), Played::Whole);
+        sleeper.join().unwrap();
+        assert_eq!(sink.0, [early, late].map(Time::from_nanos));
     }
 
     #[test]
