@@ -12,6 +12,7 @@ use crate::model::{
 use bytes::Bytes;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{self, IoSlice, Read};
+use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -520,6 +521,12 @@ impl Traced {
             How::Both => Shutdown::Both,
         };
         self.traced(Call::Shutdown(how), |s| s.shutdown(half), |()| (Returned::Done, None))
+    }
+
+    /// Waits, a patience at most, until there is something to read. That is no call of the experiment's, and is not told.
+    pub(super) fn until_readable(&self) {
+        // What it is, or why not, the next call finds out.
+        let _ = self.socket.peek(&mut [MaybeUninit::uninit()]);
     }
 
     /// `close()`.

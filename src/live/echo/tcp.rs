@@ -213,7 +213,8 @@ impl TcpEcho {
     fn serve(&self, program: &Program, connection: Traced, cue: &ServerCue, ending: &mut Ending) {
         if self.no_read {
             if self.closes_first == Side::Server {
-                // Closing with octets unread is the experiment: let them arrive first.
+                // Closing with octets unread is the experiment: let them arrive first, those behind the first too.
+                connection.until_readable();
                 thread::sleep(self.read_after.max(Duration::from_millis(100)));
             } else {
                 cue.wait_for_client(program.patience * 4);
@@ -383,7 +384,7 @@ impl TcpEcho {
                 ending.sent += n;
             }
             // Long enough for the answer to come back over any distance that the patience allows for.
-            thread::sleep(Duration::from_millis(300));
+            thread::sleep(Duration::from_secs(1));
             if let Some(n) = ending.note(socket.send(&late)) {
                 ending.sent += n;
             }
