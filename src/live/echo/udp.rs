@@ -126,7 +126,7 @@ impl Experiment for UdpEcho {
 impl UdpEcho {
     fn exchange(&self, socket: &Traced, to: SocketAddr, ending: &mut Ending) {
         let began = Instant::now();
-        let mut unanswered = 0;
+        let mut pending = Pending { messages: Vec::new(), recv_size: self.recv_size };
         for (nth, message) in self.messages.list.iter().enumerate() {
             if !self.messages.every.is_zero() {
                 let due = self.messages.every * u32::try_from(nth).unwrap_or(u32::MAX);
@@ -139,29 +139,62 @@ impl UdpEcho {
             if self.no_reply {
                 continue;
             }
-            if self.burst {
-                unanswered += 1;
-            } else {
-                self.read_echo(socket, message, ending);
+            pending.messages.push(message.clone());
+            if !self.burst {
+                self.read_echoes(socket, &mut pending, |came| came == message, ending);
             }
         }
-        for message in self.messages.list.iter().take(unanswered) {
-            if !self.read_echo(socket, message, ending) {
-                break;
-            }
+        if self.burst && !pending.messages.is_empty() {
+            self.read_echoes(socket, &mut pending, |_| false, ending);
         }
     }
 
-    fn read_echo(&self, socket: &Traced, message: &Bytes, ending: &mut Ending) -> bool {
-        let got = if self.connect {
-            socket.recv(self.recv_size)
-        } else {
-            socket.recv_from(self.recv_size).map(|(datagram, ..)| datagram)
-        };
-        let Some(datagram) = ending.note(got) else { return false };
-        ending.received += datagram.len();
-        ending.echoed += usize::from(datagram == *message);
-        true
+    /// Reads until nothing is pending, the message came back that is waited for, or the patience is over. A datagram that came
+    /// twice answers one message: the second copy is read and counts for none.
+    fn read_echoes(
+        &self,
+        socket: &Traced,
+        pending: &mut Pending,
+        enough: impl Fn(&Bytes) -> bool,
+        ending: &mut Ending,
+    ) {
+        let mut since = Instant::now();
+        while !pending.messages.is_empty() {
+            let got = if self.connect {
+                socket.recv(self.recv_size)
+            } else {
+                socket.recv_from(self.recv_size).map(|(datagram, ..)| datagram)
+            };
+            let Some(datagram) = ending.note(got) else { return };
+            ending.received += datagram.len();
+            match pending.answered_by(&datagram) {
+                Some(message) => {
+                    since = Instant::now();
+                    ending.echoed += usize::from(datagram == message);
+                    if enough(&message) {
+                        return;
+                    }
+                }
+                None if since.elapsed() >= self.wait => return,
+                None => {}
+            }
+        }
+    }
+}
+
+/// Messages that did not come back yet.
+struct Pending {
+    messages: Vec<Bytes>,
+    /// A larger one comes back cut.
+    recv_size: usize,
+}
+
+impl Pending {
+    /// Takes out the first message whose echo this may be.
+    fn answered_by(&mut self, datagram: &Bytes) -> Option<Bytes> {
+        let is_echo = |message: &Bytes| datagram[..] == message[..message.len().min(self.recv_size)];
+        let at = self.messages.iter().position(is_echo)?;
+        Some(self.messages.remove(at))
     }
 }
 
@@ -169,4 +202,18 @@ impl UdpEcho {
 pub fn is_silence(error: &CallError) -> bool {
     error.side == Side::Client
         && matches!(error.source.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_answers_no_other_message_and_a_cut_echo_its_own() {
+        let messages = ["a", "b", "long one"].map(Bytes::from).to_vec();
+        let mut pending = Pending { messages, recv_size: 4 };
+        let came = ["a", "a", "long", "b", "?"].map(|echo| pending.answered_by(&Bytes::from(echo)));
+        assert_eq!(came, [Some("a".into()), None, Some("long one".into()), Some("b".into()), None]);
+        assert!(pending.messages.is_empty());
+    }
 }
