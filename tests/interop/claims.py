@@ -503,6 +503,14 @@ def is_arp(case, frame):
     return case.row[frame].has("arp.opcode")
 
 
+def seeks_neighbor(case, frame):
+    return case.row[frame].text("icmpv6.type") == "135"
+
+
+def is_of_neighbors(case, frame):
+    return case.row[frame].text("icmpv6.type") in ("135", "136")
+
+
 def judged_as_fact(case, frame):
     return frame in case.row
 
@@ -538,7 +546,12 @@ WORDS = [
     (r"nobody answered ARP: ((?:#\d+(?:, )?)+)", asks_by_arp),
     (r"^ARP ((?:#\d+(?:, )?)+) first", is_arp),
     (r"its kernel held it .* until ARP #(\d+) came", is_arp),
-    (r"the wait for ARP in it; #(\d+)(?= to #)", flags_are("SYN")),
+    (r"nobody answered neighbor discovery: ((?:#\d+(?:, )?)+)", seeks_neighbor),
+    (r"^neighbor discovery ((?:#\d+(?:, )?)+) first", is_of_neighbors),
+    (r"its kernel held it .* until neighbor advertisement #(\d+) came",
+        lambda case, frame: case.row[frame].text("icmpv6.type") == "136"),
+    (r"the RST is one of ((?:#\d+(?:, | and )?)+)", has_flag("RST")),
+    (r"the wait for (?:ARP|neighbor discovery) in it; #(\d+)(?= to #)", flags_are("SYN")),
     (r"the kernel's rtt of .* to #(\d+) took", flags_are("SYN", "ACK")),
     (r"held back .* since #(\d+): octets before it were missing", carries_octets),
     (r"answers the Ping in #(\d+) after", is_ping),
