@@ -18,8 +18,9 @@ pub(crate) struct Terminal {
 
 impl Terminal {
     pub(crate) fn of(command: &str) -> Terminal {
-        let mut child = Command::new("script")
-            .args(["-qec", command, "/dev/null"])
+        // Whoever started the tests in the background had Ctrl-C ignored, and a shell keeps what it was given.
+        let mut child = Command::new("env")
+            .args(["--default-signal", "script", "-qec", command, "/dev/null"])
             .env("TERM", "xterm")
             .env_remove("COLUMNS")
             .env_remove("NO_COLOR")
