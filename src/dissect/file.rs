@@ -72,16 +72,13 @@ pub fn read<R: Read, S: Sink>(reader: &mut Reader<R>, tell: &mut Tell<S>) -> Res
             Ok(Some(Item::Note(line))) => file.note(&line, tell),
             Err(e) => Err(e.into()),
         };
+        if !matches!(told, Ok(Flow::Continue)) {
+            tell.cut_short();
+        }
         result = match told {
             Ok(Flow::Continue) => Ok(()),
-            Ok(Flow::Stop) => {
-                tell.cut_short();
-                break;
-            }
-            Err(e) => {
-                tell.cut_short();
-                Err(e)
-            }
+            Ok(Flow::Stop) => break,
+            Err(e) => Err(e),
         };
     }
     let finished = tell.finish(&file.outcome).map_err(FileError::Sink);

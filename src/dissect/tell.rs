@@ -70,6 +70,12 @@ impl<S> Tell<S> {
         self.cut = true;
     }
 
+    /// A listener that has had enough hears no more.
+    fn heard(&mut self, flow: Flow) -> Flow {
+        self.cut |= flow == Flow::Stop;
+        flow
+    }
+
     fn number(&mut self) -> EventId {
         self.last += 1;
         EventId(self.last)
@@ -206,8 +212,7 @@ impl<S: Sink> Sink for Tell<S> {
         let flow = self.inner.event(&event)?;
         let steps = self.calls.see(&event);
         let flow = both(flow, self.steps(steps)?);
-        self.cut |= flow == Flow::Stop;
-        Ok(flow)
+        Ok(self.heard(flow))
     }
 
     fn frame(&mut self, frame: &WireFrame<'_>) -> io::Result<Flow> {
@@ -242,14 +247,12 @@ impl<S: Sink> Sink for Tell<S> {
             Moment::Arrived { .. } => Flow::Continue,
         };
         let flow = both(flow, self.inner.frame(frame)?);
-        self.cut |= flow == Flow::Stop;
-        Ok(flow)
+        Ok(self.heard(flow))
     }
 
     fn idle(&mut self) -> io::Result<Flow> {
         let flow = self.inner.idle()?;
-        self.cut |= flow == Flow::Stop;
-        Ok(flow)
+        Ok(self.heard(flow))
     }
 
     fn finish(&mut self, outcome: &Outcome) -> io::Result<()> {

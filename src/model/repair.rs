@@ -50,6 +50,13 @@ pub enum Repair {
 }
 
 impl Repair {
+    /// No timer of TCP is shorter: even a tail-loss probe waits at least this long beyond the round trip (RFC 8985 s7.2 asks
+    /// for two round trips).
+    pub const TIMER_MIN: Duration = Duration::from_millis(2);
+    /// A SYN that comes again is answered at once; a SYN-ACK's timer waits for a second (RFC 6298 s2.1). What lies between is
+    /// how late a busy host is.
+    pub const ANSWERED: Duration = Duration::from_millis(500);
+
     /// The names of all kinds, in the order of [`Repair::index`].
     pub const NAMES: [&'static str; 8] =
         ["fast", "tail_loss_probe", "timeout", "after_timeout", "handshake", "asked", "timer", "unknown"];

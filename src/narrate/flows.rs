@@ -2,7 +2,7 @@
 //! handed them over, which acknowledgments came for them, and how the program ended. Bounded.
 
 use super::memory::{Memory, Recent};
-use crate::model::{Call, FrameId, How, Seen, Side, Tcp, TcpFlags, TcpNote, Time};
+use crate::model::{Call, FrameId, How, Repair, Seen, Side, Tcp, TcpFlags, TcpNote, Time};
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 use std::time::Duration;
@@ -13,15 +13,10 @@ const REMEMBERED: usize = 128;
 const WAITED: Duration = Duration::from_micros(500);
 /// Linux delays an ACK for at least 40 ms (TCP_DELACK_MIN), others for less; RFC 1122 s4.2.3.2 allows 500 ms.
 const DELAYED: RangeInclusive<Duration> = Duration::from_millis(20)..=Duration::from_millis(550);
-/// No timer of TCP is shorter than this.
-const TIMER_MIN: Duration = Duration::from_millis(2);
-
 /// Linux waits for at least this much more than a round trip before it takes octets for lost (TCP_RTO_MIN); before the first
 /// round trip a timeout is a second (RFC 6298 s2.1).
 const TIMEOUT_MORE: Duration = Duration::from_millis(200);
 const TIMEOUT_FIRST: Duration = Duration::from_secs(1);
-/// A SYN that comes again is answered at once; what lies between is how late a busy host is.
-const ANSWERED: Duration = Duration::from_millis(500);
 
 /// How a program gave up sending.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -273,7 +268,8 @@ impl Flows {
         let me = self.of(seen, tcp).filter(|_| tcp.ack.is_some())?;
         let copies = me.asks.iter().filter_map(|id| Some((memory.copy_arrives(*id)?, *id, true)));
         let came = me.asks.iter().filter_map(|id| Some((memory.arrived(*id)?, *id, false))).chain(copies);
-        let mut came: Vec<_> = came.filter(|(at, ..)| *at <= now && now.since(*at) < ANSWERED).collect();
+        let mut came: Vec<_> =
+            came.filter(|(at, ..)| *at <= now && now.since(*at) < Repair::ANSWERED).collect();
         came.sort_unstable_by_key(|(at, id, copy)| (*at, *copy, *id));
         let (first, ..) = came.first()?;
         let answered = me.answers.iter().filter(|at| *at >= first).count();
@@ -298,7 +294,8 @@ impl Flows {
     /// Whether its sender was silent for long enough that a timer is what made it send.
     pub(super) fn silent(&self, memory: &Memory, now: Time, seen: &Seen, tcp: &Tcp) -> bool {
         let quiet = self.quiet(memory, now, seen, tcp);
-        quiet.is_some_and(|(quiet, round_trip)| quiet >= TIMER_MIN.max(round_trip.unwrap_or_default()))
+        quiet
+            .is_some_and(|(quiet, round_trip)| quiet >= Repair::TIMER_MIN.max(round_trip.unwrap_or_default()))
     }
 
     /// Whether it was silent for about as long as a retransmission timeout waits. What acknowledgments had told before is then

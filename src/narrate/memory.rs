@@ -97,8 +97,7 @@ struct Frame {
 impl Frame {
     /// The port at `side`, and the other's.
     fn ports_of(&self, side: Side) -> Option<(u16, u16)> {
-        let (from, to) = self.ports?;
-        Some(if self.direction.from() == side { (from, to) } else { (to, from) })
+        self.ports.map(|ports| seen_from(side, self.direction, ports))
     }
 }
 
@@ -135,6 +134,18 @@ struct Sighting {
     direction: Direction,
     source_port: u16,
     destination_port: u16,
+}
+
+impl Sighting {
+    /// The port at `side`, and the other's.
+    fn ports_of(&self, side: Side) -> (u16, u16) {
+        seen_from(side, self.direction, (self.source_port, self.destination_port))
+    }
+}
+
+/// Of a frame's source and destination, the one at `side` first.
+fn seen_from(side: Side, direction: Direction, (from, to): (u16, u16)) -> (u16, u16) {
+    if direction.from() == side { (from, to) } else { (to, from) }
 }
 
 /// What is known of a descriptor.
@@ -229,8 +240,8 @@ impl Memory {
         match &event.what {
             What::Frame(seen) => self.learn_frame(event.at, seen),
             What::Fate(row) => {
-                let whole = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at).min();
-                let arrival = match (&row.fate, whole, row.fate.damage()) {
+                let whole = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at);
+                let arrival = match (&row.fate, whole.clone().min(), row.fate.damage()) {
                     (Fate::Dropped { by }, ..) => Arrival::Never(by.clone()),
                     (_, Some(at), _) => Arrival::At(at),
                     (_, None, Some(rule)) => Arrival::Damaged(rule.clone()),
@@ -239,8 +250,7 @@ impl Memory {
                 self.entering[row.direction.index()] = row.at == event.at;
                 if let Some(f) = self.frames.map.get_mut(&row.id) {
                     f.arrival = arrival;
-                    let copies = row.fate.deliveries().filter(|d| d.corrupted.is_none()).map(|d| d.at);
-                    f.copy = copies.clone().nth(1).and(copies.max());
+                    f.copy = whole.clone().nth(1).and(whole.max());
                 }
             }
             What::Called { fd: Some(fd), call } => {

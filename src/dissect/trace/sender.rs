@@ -13,12 +13,6 @@ use std::time::Duration;
 const TOLD_MAX: usize = 16;
 /// Without a ledger, what comes out of order and within this time may have been put out of order on its way.
 const REORDERED: Duration = Duration::from_millis(3);
-/// A tail-loss probe waits at least this long beyond the round trip (RFC 8985 s7.2 asks for two; less is no timer).
-const TIMER_MIN: Duration = Duration::from_millis(2);
-
-/// A SYN that comes again is answered at once; a SYN-ACK's timer waits for a second (RFC 6298 s2.1). What lies between is how
-/// late a busy host is.
-const ANSWERED: Duration = Duration::from_millis(500);
 
 /// What both senders of a connection sent again.
 pub(super) fn retransmissions(trace: &Trace, stream: &Stream) -> Vec<Retransmission> {
@@ -156,7 +150,7 @@ impl<'a> Walk<'a> {
             s.start
         });
         if s.is_syn() && s.ack.is_some() {
-            self.asks.retain(|(heard, ..)| at.since(*heard) < ANSWERED);
+            self.asks.retain(|(heard, ..)| at.since(*heard) < Repair::ANSWERED);
             self.asked = (!self.asks.is_empty()).then(|| self.asks.remove(0));
         }
         if s.start < next {
@@ -172,7 +166,7 @@ impl<'a> Walk<'a> {
     fn hear(&mut self, at: Time, index: usize) {
         let s = self.segment(index);
         if s.is_syn() {
-            self.asks.retain(|(heard, ..)| at.since(*heard) < ANSWERED);
+            self.asks.retain(|(heard, ..)| at.since(*heard) < Repair::ANSWERED);
             let copy = self.syn.replace(index) == Some(index);
             if self.asks.len() < TOLD_MAX {
                 self.asks.push((at, index, copy));
@@ -314,7 +308,7 @@ impl<'a> Walk<'a> {
             return match (self.asked, sent_before) {
                 (Some((_, _, copy)), _) if s.ack.is_some() => (Repair::Asked { copy }, Inferred),
                 // The way may have made two of one: there is no such timer.
-                (_, Some(sent)) if at.since(sent) < TIMER_MIN => (Repair::Unknown, Unknown),
+                (_, Some(sent)) if at.since(sent) < Repair::TIMER_MIN => (Repair::Unknown, Unknown),
                 _ => (Repair::Handshake, Shown),
             };
         }
@@ -346,7 +340,7 @@ impl<'a> Walk<'a> {
         if expired {
             return self.timer(at, s, quiet, timeout);
         }
-        if quiet < TIMER_MIN || round_trip.is_some_and(|rtt| quiet < rtt) {
+        if quiet < Repair::TIMER_MIN || round_trip.is_some_and(|rtt| quiet < rtt) {
             return match self.lost {
                 // Right behind what the timeout sent, with nothing heard in between.
                 Some((_, first)) => (Repair::AfterTimeout { timeout: self.found[first].frame }, Inferred),

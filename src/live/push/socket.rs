@@ -20,7 +20,8 @@ impl Push {
         let machine = WebSocket::client(request, masks, Arc::new(Settings::default()));
         let mut talk = Talk::new(program, socket, machine);
         talk.say(Command::Begin)?;
-        let mut said = 0;
+        // Whoever hears sends nothing from here to the end.
+        let asked = talk.octets[0];
         while let Some(event) = talk.hear()? {
             let mut notes = self.notes();
             match event {
@@ -28,18 +29,14 @@ impl Push {
                     notes.requests += 1;
                     notes.opening = talk.octets;
                 }
-                Event::Message(..) => {
-                    notes.heard.push(program.emitter.now());
-                    said = talk.octets[0];
-                }
+                Event::Message(..) => notes.heard.push(program.emitter.now()),
                 _ => {}
             }
             notes.octets = talk.octets;
         }
         let mut notes = self.notes();
         notes.octets = talk.octets;
-        // Whoever hears sends nothing from the upgrade to the end.
-        notes.closing[0] = talk.octets[0] - said;
+        notes.closing[0] = talk.octets[0] - asked;
         Ok(())
     }
 

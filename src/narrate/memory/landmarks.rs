@@ -5,9 +5,24 @@ use crate::model::{FrameId, Side, Time};
 use std::collections::HashSet;
 
 impl Memory {
+    /// What was seen of the conversation of `socket`, leaving from `since` on, in either direction; each behind the port at
+    /// `side`. Without the peer's address there is nothing.
+    fn of_conversation(
+        &self,
+        side: Side,
+        socket: Socket,
+        since: Time,
+    ) -> impl Iterator<Item = (u16, &Sighting)> {
+        let known = socket.peer.map(|peer| (peer.port(), self.own_port(side, socket)));
+        self.landmarks.iter().filter_map(move |m| {
+            let (peer, own) = known.as_ref()?;
+            let (mine, theirs) = m.ports_of(side);
+            (theirs == *peer && own.may_be(mine) && m.at >= since).then_some((mine, m))
+        })
+    }
+
     /// The frames of the kind that reached `side` at `now` or before, but did not leave before `since`, in the conversation
-    /// of `socket`, in the order of their arrival; each behind the port at this side. A frame that the ledger lost is
-    /// none; without the peer's address there is none.
+    /// of `socket`, in the order of their arrival; each behind the port at this side. A frame that the ledger lost is none.
     fn reaching(
         &self,
         side: Side,
@@ -15,19 +30,10 @@ impl Memory {
         (since, now): (Time, Time),
         which: impl Fn(Landmark) -> bool,
     ) -> Vec<(u16, &Sighting)> {
-        let Some(peer) = socket.peer else { return Vec::new() };
-        let own = self.own_port(side, socket);
-        let fits = |m: &&Sighting| {
-            which(m.what)
-                && m.direction.to() == side
-                && m.source_port == peer.port()
-                && own.may_be(m.destination_port)
-                && m.at >= since
-                && self.has_arrived(m, now)
-        };
-        let mut found: Vec<&Sighting> = self.landmarks.iter().filter(fits).collect();
-        found.sort_by_key(|m| self.arrived(m.frame));
-        found.into_iter().map(|m| (m.destination_port, m)).collect()
+        let came = |m: &Sighting| which(m.what) && m.direction.to() == side && self.has_arrived(m, now);
+        let mut found: Vec<_> = self.of_conversation(side, socket, since).filter(|(_, m)| came(m)).collect();
+        found.sort_by_key(|(_, m)| self.arrived(m.frame));
+        found
     }
 
     /// The first of them that arrived, which is the one that did what the kernel tells. More than one only where no call
@@ -71,16 +77,9 @@ impl Memory {
         since: Time,
         what: Landmark,
     ) -> Vec<(u16, FrameId)> {
-        let Some(peer) = socket.peer else { return Vec::new() };
-        let own = self.own_port(side, socket);
-        let fits = |m: &&Sighting| {
-            m.what == what
-                && m.direction.from() == side
-                && m.destination_port == peer.port()
-                && own.may_be(m.source_port)
-                && m.at >= since
-        };
-        self.landmarks.iter().filter(fits).map(|m| (m.source_port, m.frame)).collect()
+        let of_side = |m: &Sighting| m.what == what && m.direction.from() == side;
+        let sent = self.of_conversation(side, socket, since).filter(|(_, m)| of_side(m));
+        sent.map(|(port, m)| (port, m.frame)).collect()
     }
 
     pub(super) fn own_port(&self, side: Side, socket: Socket) -> OwnPort {
