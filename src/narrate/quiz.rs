@@ -1,7 +1,8 @@
 //! A lab as it is read: events, facts that were checked, and predictions beside what was observed.
 
 use super::dice::lost_of;
-use super::text::{clip, hanging, safe, wrap};
+use super::push::wrapped;
+use super::text::{clip, columns, hanging, safe, wrap};
 use std::time::Duration;
 
 /// Columns that a lab is written in.
@@ -56,6 +57,8 @@ pub fn event(at_ns: Option<u64>, host: Option<&str>, sentence: &str, fields: &[(
     match at_ns {
         // Milliseconds, the unit that all labs count in; a float is exact enough for two digits.
         Some(at) => lines(&format!("{:>8.2} ", at as f64 / 1e6), &sentence),
+        // What a program printed keeps its lines, unless one was never made for a screen.
+        None if columns(&sentence) > WIDTH => wrapped(&sentence, WIDTH) + "\n",
         None => format!("{sentence}\n"),
     }
 }
@@ -304,6 +307,14 @@ fn lines(head: &str, text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_without_a_time_is_no_wider_than_the_screen() {
+        let text = event(None, None, &"word ".repeat(40), &[]);
+        assert!(text.lines().count() > 2 && text.lines().all(|line| columns(line) <= WIDTH), "{text}");
+        // One that fits stands as it was printed.
+        assert_eq!(event(None, None, "  a   b", &[]), "  a   b\n");
+    }
 
     #[test]
     fn what_came_last_stands_behind_the_time_in_one_line() {
