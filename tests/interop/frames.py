@@ -10,7 +10,8 @@ def queue(case):
     for direction in ("to-server", "to-client"):
         told = [e for e in events if e["heading"] == direction and e["step"] == "frame"]
         names = sorted({name for e in told for name in e if name.startswith("layerlab.")})
-        rows = [p.row for p in case.packets if p.mark["dir"] == direction]
+        # What an ICMP message quotes was sent in the other direction, and told there.
+        rows = [p.row for p in case.packets if p.mark["dir"] == direction and not p.row.has("icmp.type", "icmpv6.type")]
         for name in names:
             # What is empty has no octets to show; of a body we tell the beginning.
             ours = [str(e[name]) for e in told if e.get(name, "") != ""]
