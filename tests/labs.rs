@@ -358,7 +358,7 @@ fn what_is_wrong_with_a_file_is_said_with_its_line() {
     let (code, out, err) = typed(&["lab", "check", name], "");
     assert_eq!((code, &*out), (2, ""));
     let line = lab.lines().position(|line| line.starts_with("let syn")).unwrap() + 1;
-    assert!(err.contains(&format!("mine.md:{line}: in \"first(tcp.flags = 0x0002)\", column 17")), "{err}");
+    assert!(err.contains(&format!("mine.md:{line}: in `first(tcp.flags = 0x0002)`, column 27")), "{err}");
     assert!(err.contains("write `==`"), "{err}");
     let (code, _, err) = typed(&["lab", "check", "99"], "");
     assert!(code == 2 && err.contains("layerlab lab list"), "{err}");
@@ -410,6 +410,31 @@ fn a_question_without_one_answer_fails_the_lab() {
     let (code, out) = of("answer: 5", &["--changes"]);
     assert!(code == 0 && out.ends_with("2 of 2 facts hold.\nNo change breaks: all\n"), "{out}");
     assert!(!of("answer: 5", &[]).1.contains("No change"));
+}
+
+/// A pipe that nobody writes into is not waited for.
+#[cfg(unix)]
+#[test]
+fn a_pipe_with_a_name_is_no_file() {
+    let own = Folder::new();
+    let pipe = own.path().join("pipe").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for words in [
+        &["check", &pipe][..],
+        &["run", &pipe],
+        &["show", &pipe],
+        &["worksheet", &pipe],
+        &["grade", &pipe],
+        &["grade", "--lab", &pipe, "a.json"],
+        &["check", "4", "--capture", &pipe, "--capture", &pipe],
+        &["check", "/dev/zero"],
+    ] {
+        let (code, out, err) = typed(&[&["lab"], words].concat(), "");
+        assert!(code == 2 && (out + &err).contains("no file"), "{words:?}: {code} {err}");
+    }
+    let (_, lab) = shelf::LABS.iter().find(|(file, _)| file.contains("04-")).unwrap();
+    let (code, _, err) = typed(&["lab", "show", "/dev/stdin"], lab);
+    assert_eq!(code, 0, "what is piped in is read: {err}");
 }
 
 /// What was typed wrong is status 2, and nothing is claimed before it is seen.

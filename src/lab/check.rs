@@ -6,6 +6,7 @@ use super::facts::{self, Lets, Names, names};
 use super::filter::present;
 use super::parse::Statement;
 use super::record::Record;
+use super::value::Value;
 use flaw::Flaw;
 use std::collections::BTreeSet;
 
@@ -86,7 +87,9 @@ pub fn check(
         };
         let mut seen = facts::seen(&statement.expression, record, lets);
         if verdict == Verdict::Fails {
-            let unit = || flaw::unit(&statement.expression, statements);
+            // Where nothing was seen the number is not to blame.
+            let is_nothing = seen.iter().any(|shown| *shown == Value::Missing.shown());
+            let unit = || statement.no_unit.filter(|_| !is_nothing).map(Flaw::Unit);
             if let Some(Flaw::NoTruth(value)) = &flaw {
                 seen.retain(|shown| shown != value);
             }

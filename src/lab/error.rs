@@ -32,16 +32,41 @@ pub enum Problem {
     /// A line of the front matter is missing.
     #[error("the lab block has no {0}: add a line `{0}: ...`")]
     Missing(&'static str),
+    /// What stands behind the backticks does not fit the block.
+    #[error("```{found} begins no block: write {expected}")]
+    Opening {
+        /// What stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
     /// A line that is no `key: value`.
-    #[error("{found:?} is no line of this block: write {expected}")]
+    #[error("\"{}\" is no line of this block: write {expected}", short(found, 0))]
     Line {
         /// What stands there.
         found: String,
         /// What may stand there.
         expected: &'static str,
     },
+    /// The same behind an empty line: perhaps it is no line of the block at all.
+    #[error(
+        "\"{}\" is no line of the block that begins in line {begun}: close that with a line ``` if it ends above; \
+        else write {expected}",
+        short(found, 0)
+    )]
+    Behind {
+        /// What stands there.
+        found: String,
+        /// Where the block begins.
+        begun: usize,
+        /// What may stand there.
+        expected: &'static str,
+    },
+    /// A line of its own that is indented.
+    #[error("`{0}` is indented, and so goes on with the line above: begin it at the left margin")]
+    Indented(String),
     /// A value that does not fit its key.
-    #[error("{key} cannot be {found:?}: write {expected}")]
+    #[error("{key} cannot be \"{}\": write {expected}", short(found, 0))]
     Value {
         /// The key.
         key: &'static str,
@@ -53,6 +78,12 @@ pub enum Problem {
     /// The block does not end.
     #[error("this block does not end: close it with a line {0}")]
     Open(String),
+    /// The block does not end before the next.
+    #[error(
+        "this block does not end before the one in line {0}: close it with a line ```, or begin and close a block that \
+        shows others with ````"
+    )]
+    Within(usize),
     /// A block for the program whose fence is another than the one it knows.
     #[error(
         "{found:?} before {kind} begins a block for people, in which nothing is checked: write ```{kind} at the left margin"
@@ -94,6 +125,9 @@ pub enum Problem {
     /// An option that writes a file.
     #[error("a lab writes no files: take {0} away; `lab check --keep` keeps what crosses the wire")]
     Writes(String),
+    /// An option that stands behind every command anyway, or where the lab is run.
+    #[error("the program adds {0} itself: take it away")]
+    Added(&'static str),
     /// What only a shell would understand.
     #[error(
         "{0:?} is for a shell, and a lab's command has none: take it away, or put quotation marks around a word that is meant so"
@@ -109,21 +143,29 @@ pub enum Problem {
     #[error("this {0} block has no run to be about: write a ```run block {1} it")]
     NoRun(&'static str, &'static str),
     /// An expression.
-    #[error("in {text:?}, column {}: {error}", .error.column)]
+    #[error("in `{}`, column {column}: {error}", short(text, .error.column))]
     Expression {
         /// The expression.
         text: String,
+        /// The column in the file's line.
+        column: usize,
         /// What is wrong with it.
         error: ExpressionError,
     },
     /// A name that stands for nothing.
-    #[error(
-        "{name} is not known here: write `let {name} = ...` above, or put the field into count(), first() or another function"
-    )]
-    Unknown {
+    #[error("{0} is not known here: write `let {0} = ...` above")]
+    Unknown(String),
+    /// A name whose let stands below its use.
+    #[error("{name} is not known here, only from line {line} on: put what names it above its use")]
+    Below {
         /// The name.
         name: String,
+        /// Where it is named.
+        line: usize,
     },
+    /// A field of which nobody says whose.
+    #[error("{0} is said of each event: put it into count(), first() or another function")]
+    Bare(String),
     /// A field that no line of a run can have.
     #[error("no line of a run has a field {name}{}: its name is the one that --json writes (docs/json.md), for a header's Wireshark's", near.as_ref().map(|near| format!(" (did you mean {near}?)")).unwrap_or_default())]
     NoField {
@@ -159,11 +201,33 @@ pub enum Problem {
     #[error("a lab has {0} facts and lets at most: make two labs of it")]
     TooMany(usize),
     /// A let that would hide a field.
-    #[error("{0} is a field's name: give the let another")]
-    Hides(String),
+    #[error("{name} is a field's name: give {what} another")]
+    Hides {
+        /// The name.
+        name: String,
+        /// Whose name it is.
+        what: &'static str,
+    },
     /// A let that is called as a function or an operator is.
-    #[error("{0} is a word of the language: give the let another name")]
-    Word(String),
+    #[error("{name} is a word of the language: give {what} another name")]
+    Word {
+        /// The name.
+        name: String,
+        /// Whose name it is.
+        what: &'static str,
+    },
+    /// A let that no expression could name.
+    #[error(
+        "{name} is no name for {what}, which has letters, digits and _, and no digit first: write {better}"
+    )]
+    Name {
+        /// The name.
+        name: String,
+        /// Whose name it is.
+        what: &'static str,
+        /// What it may be.
+        better: String,
+    },
     /// What has to be true or false, and is something else.
     #[error("{found} is {what}, neither true nor false: compare it, such as `{found} == ...`")]
     NoTruth {
@@ -175,6 +239,20 @@ pub enum Problem {
     /// A prediction without a question or an answer.
     #[error("this prediction has no {0}: add a line `{1}`")]
     Prediction(&'static str, &'static str),
+    /// A line that means nothing beside this answer.
+    #[error("`{line}:` is for a number, and the answer is {what}: take the line away")]
+    NoNumber {
+        /// The line.
+        line: &'static str,
+        /// What the answer is.
+        what: &'static str,
+    },
+    /// A time that would be shown in nanoseconds, as if they were something else.
+    #[error("the answer is a time, and times are nanoseconds: write `answer: (...) / 1{0}` for `unit: {0}`")]
+    Nanoseconds(&'static str),
+    /// A question with a single choice.
+    #[error("this question has one choice, so nothing is to be chosen: add another line `choice WORDS: ...`")]
+    OneChoice,
     /// What many answer is none of the choices.
     #[error("{0:?} is none of the choices: write one of them behind `often`")]
     NoChoice(String),
@@ -194,4 +272,17 @@ pub enum Problem {
         "no sources: end with a heading `## Sources` and a list, such as `- RFC 9293 s3.5: the handshake`"
     )]
     NoSources,
+}
+
+/// Characters of a text that are shown at most.
+const SHOWN: usize = 60;
+
+/// The part of a long text around this column, 1 the first.
+fn short(text: &str, column: usize) -> String {
+    let all: Vec<char> = text.chars().collect();
+    let begin = column.saturating_sub(SHOWN / 2).min(all.len().saturating_sub(SHOWN));
+    let end = all.len().min(begin + SHOWN);
+    let mark = |cut: bool| if cut { "..." } else { "" };
+    let part: String = all[begin..end].iter().collect();
+    format!("{}{part}{}", mark(begin > 0), mark(end < all.len()))
 }

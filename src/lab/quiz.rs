@@ -201,13 +201,13 @@ const TIMES: [(&str, &[&str], f64); 4] = [
     ("s", &["second", "seconds", "sec"], 1e9),
 ];
 
-/// A number as people type one: `5`, `5 frames`, `1,448`, `0x12`, `three`, `about 20 ms`. A time is given in the
-/// question's unit, whichever was typed.
+/// A number as people type one: `5`, `5 frames`, `1,448`, `1e3`, `0x12`, `three`, `about 20 ms`. A time is given in the
+/// question's unit, whichever was typed; a word behind what else is counted is its unit.
 fn number(typed: &str, unit: &str) -> Option<f64> {
     let typed = typed.trim().to_lowercase();
     let typed = typed
         .trim_start_matches("about")
-        .trim_start_matches(['~', '=', ' '])
+        .trim_start_matches(['~', '=', '+', ' '])
         .trim_end_matches(['.', '?', '!']);
     let begins = |c: char| c.is_ascii_alphabetic();
     let (value, rest) = if let Some(hex) = typed.strip_prefix("0x") {
@@ -216,6 +216,8 @@ fn number(typed: &str, unit: &str) -> Option<f64> {
         // There are thirteen.
         let value = NUMBERS.iter().position(|number| *number == word)? as f64;
         (value, &typed[word.len()..])
+    } else if let Some((value, length)) = exponential(typed) {
+        (value, &typed[length..])
     } else {
         let end = typed.find(|c: char| !(c.is_ascii_digit() || "-.,_' ".contains(c))).unwrap_or(typed.len());
         (decimal(typed[..end].trim())?, &typed[end..])
@@ -226,19 +228,48 @@ fn number(typed: &str, unit: &str) -> Option<f64> {
     }
     let is_share = |words: &str| ["%", "per cent", "percent"].contains(&words);
     match (time(rest), time(unit)) {
-        (Some(typed), Some(asked)) => Some(value * typed / asked),
+        (Some((_, typed)), Some((_, asked))) => Some(value * typed / asked),
         (Some(_), None) => None,
         (None, Some(_)) => rest.is_empty().then_some(value),
         // `5 frames`, `three of them`; but a share is no number of frames.
         (None, None) => {
-            (rest.is_empty() || is_share(rest) == is_share(unit) && !rest.contains("%%")).then_some(value)
+            let is_its = match is_share(rest) {
+                true => is_share(unit),
+                false => !is_share(unit) && !rest.contains("%%") && is_unit(rest, &unit.to_lowercase()),
+            };
+            (rest.is_empty() || is_its).then_some(value)
         }
     }
 }
 
-/// A unit of time, in nanoseconds.
-fn time(unit: &str) -> Option<f64> {
-    TIMES.iter().find(|(name, words, _)| *name == unit || words.contains(&unit)).map(|(_, _, ns)| *ns)
+/// Whether words behind a number begin with its unit, one or many of it, where there is one.
+fn is_unit(words: &str, unit: &str) -> bool {
+    let first = words.split_whitespace().next().unwrap_or(words);
+    let first = first.trim_matches(|c: char| !c.is_alphanumeric());
+    let many = |one: &str, other: &str| {
+        let behind = other.strip_prefix(one);
+        let y = one.strip_suffix('y').zip(other.strip_suffix("ies"));
+        behind.is_some_and(|end| ["", "s", "es"].contains(&end)) || y.is_some_and(|(one, other)| one == other)
+    };
+    let same =
+        |of: &str| many(first, of) || many(of, first) || [first, of].iter().all(|word| OCTETS.contains(word));
+    unit.is_empty() || words == unit || words == "of them" || unit.split_whitespace().any(same)
+}
+
+/// Words for octets.
+const OCTETS: [&str; 5] = ["octet", "octets", "byte", "bytes", "b"];
+
+/// A number as `1e3` at the begin, and its length.
+fn exponential(text: &str) -> Option<(f64, usize)> {
+    let length = text.find(|c: char| !(c.is_ascii_digit() || ".e+-".contains(c))).unwrap_or(text.len());
+    let number: f64 = text[..length].parse().ok().filter(|number: &f64| number.is_finite())?;
+    text[..length].contains('e').then_some((number, length))
+}
+
+/// A unit of time, and what it is in nanoseconds.
+pub(super) fn time(unit: &str) -> Option<(&'static str, f64)> {
+    let is_it = |(name, words, _): &&(&'static str, &[&str], f64)| *name == unit || words.contains(&unit);
+    TIMES.iter().find(is_it).map(|(name, _, nanoseconds)| (*name, *nanoseconds))
 }
 
 /// Digits, with thousands set apart by comma, blank, apostrophe or underline, and a decimal point or comma.
@@ -279,6 +310,20 @@ mod tests {
             ("2 seconds", "ms", 2000.0),
             ("5%", "per cent", 5.0),
             ("5 per cent", "per cent", 5.0),
+            ("5 FRAME", "frames", 5.0),
+            ("5 frames, I think", "Frames", 5.0),
+            ("three of them", "frames", 3.0),
+            ("2 queries", "query", 2.0),
+            ("2 query", "queries", 2.0),
+            ("1 loss", "losses", 1.0),
+            ("66 bytes", "octets", 66.0),
+            ("66B", "octets", 66.0),
+            ("5 segments", "TCP segments", 5.0),
+            ("1e1", "frames", 10.0),
+            ("1.5e-3s", "ms", 1.5),
+            ("2e3 frames", "frames", 2000.0),
+            ("5events", "events", 5.0),
+            ("+5", "frames", 5.0),
         ] {
             assert!(
                 (number(typed, unit).unwrap_or(f64::NAN) - value).abs() < 1e-9,
@@ -295,6 +340,12 @@ mod tests {
             ("5%%", "per cent"),
             ("5 frames", "ms"),
             ("5 ms", "per cent"),
+            ("5 apples", "frames"),
+            ("5 f", "frames"),
+            ("5 b", "frames"),
+            ("1e", "frames"),
+            ("1e999", "frames"),
+            ("1e1 2", "frames"),
         ] {
             assert_eq!(number(typed, unit), None, "{typed} of {unit}");
         }

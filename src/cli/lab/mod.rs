@@ -23,6 +23,7 @@ pub(crate) use meanwhile::listener;
 pub(crate) use show::question;
 use std::fs::File;
 use std::io::Read;
+use std::path::Path;
 
 /// `layerlab lab`.
 pub(crate) fn lab(command: &LabCommand) -> anyhow::Result<Answer> {
@@ -51,6 +52,7 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
     let (file, text) = match carried {
         Some(found) => found.map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))?,
         None => {
+            can_end(Path::new(which))?;
             let mut octets = Vec::new();
             let read = File::open(which).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut octets));
             let unread =
@@ -69,6 +71,16 @@ pub(crate) fn open(which: &str) -> anyhow::Result<(Lab, String)> {
         commands::check(&lab).map_err(|error| Usage(error.to_string()))?;
     }
     Ok((lab, text))
+}
+
+/// What is no file, such as a pipe with a name, might be waited for without end. One of a shell's own (`<(...)`) has
+/// somebody who writes it.
+fn can_end(file: &Path) -> Result<(), Usage> {
+    let is_ours = file.starts_with("/dev/fd") || file == Path::new("/dev/stdin");
+    if is_ours || file.is_dir() || file.is_file() || !file.exists() {
+        return Ok(());
+    }
+    Err(Usage(format!("{} is a pipe or a device, and no file: name a file", file.display())))
 }
 
 fn utf8(file: &str, octets: Vec<u8>) -> Result<String, Usage> {

@@ -1,6 +1,6 @@
 //! Where what is known of a lab's run comes from: it is made here, or a recording of it is read.
 
-use super::cannot;
+use super::{can_end, cannot};
 use crate::cli::exit::Usage;
 use crate::lab::keep::{Keep, ending, is_lines, lines, name};
 use crate::lab::parse::Run;
@@ -116,6 +116,11 @@ fn are_there(sources: Vec<Source>, lab: &Lab) -> Result<Vec<Source>, Usage> {
         _ => None,
     };
     let carried = shelf::LABS.iter().any(|(file, _)| *file == lab.file);
+    for source in &sources {
+        if let Source::Captured(file) = source {
+            can_end(file)?;
+        }
+    }
     match sources.iter().find_map(missing) {
         None => Ok(sources),
         Some(file) => Err(Usage(format!(

@@ -1,9 +1,8 @@
 //! What is wrong with a fact itself, as a run shows it: then it fails, and says so.
 
 use crate::lab::Record;
-use crate::lab::expression::{Expression, Function};
+use crate::lab::expression::Expression;
 use crate::lab::facts::{Finding, Lets, find};
-use crate::lab::parse::Statement;
 use crate::lab::value::Value;
 
 /// What is wrong with a fact.
@@ -44,72 +43,34 @@ fn no_truth(fact: &Expression, record: &Record, lets: &Lets) -> Option<Flaw> {
     }
 }
 
-/// More than any run's milliseconds, less than any of its times in nanoseconds.
-const SMALL: f64 = 1000.0;
-
-/// A time that a fact compares with a small number: its unit was forgotten.
-pub(super) fn unit(fact: &Expression, block: &[Statement]) -> Option<Flaw> {
-    let small = |expression: &Expression| match expression {
-        Expression::Number(number) if *number > 0.0 && *number < SMALL => Some(Flaw::Unit(*number)),
-        _ => None,
-    };
-    let here = match fact {
-        Expression::Compare(a, _, b) => [(a, b), (b, a)]
-            .into_iter()
-            .find_map(|(time, number)| small(number).filter(|_| is_time(time, block))),
-        Expression::In(one, members) if is_time(one, block) => {
-            let bounds = members.iter().flat_map(|(low, high)| [Some(low), high.as_ref()]);
-            bounds.flatten().find_map(small)
-        }
-        _ => None,
-    };
-    here.or_else(|| fact.parts().into_iter().find_map(|part| unit(part, block)))
-}
-
-/// Whether it gives times, by the names of its fields.
-fn is_time(expression: &Expression, block: &[Statement]) -> bool {
-    use Function::{Abs, At, Gaps, List, Max, Median, Min, Skip, Sorted, Sum};
-    let named = |name: &str| name.ends_with("_ns") || name.starts_with("latency_ns.");
-    match expression {
-        Expression::Field(_, name) => named(name),
-        Expression::Name(name) => {
-            // A let stands above what uses it: this ends.
-            let of = |nth: &usize| block[*nth].is_let && block[*nth].name == *name;
-            let made = (0..block.len()).rev().find(of);
-            made.map_or_else(|| named(name), |nth| is_time(&block[nth].expression, &block[..nth]))
-        }
-        Expression::Call(Gaps, _) => true,
-        Expression::Call(At | Skip | Sorted | Abs | List | Sum | Min | Max | Median, arguments) => {
-            is_time(&arguments[0], block)
-        }
-        Expression::Arithmetic(a, '+' | '-', b) => is_time(a, block) && is_time(b, block),
-        Expression::Arithmetic(a, '*' | '/', b) => is_time(a, block) && !is_time(b, block),
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Checked, Verdict, check};
     use super::*;
-    use crate::lab::expression::parse;
+    use crate::lab::Lab;
+    use crate::lab::parse::What;
     use std::collections::BTreeSet;
-
-    fn statement(is_let: bool, name: &str, text: &str) -> Statement {
-        let expression = parse(text).unwrap();
-        Statement { line: 1, name: name.into(), is_let, words: String::new(), text: text.into(), expression }
-    }
 
     /// What comes of a fact behind these lets.
     fn checked(lets: &[(&str, &str)], fact: &str) -> Checked {
+        let lets: String = lets.iter().map(|(name, text)| format!("let {name} = {text}\n")).collect();
+        let text = format!(
+            "# Mine\n```lab\nnumber: 99\nmodule: A\nminutes: 1\nlayers: 4\nneeds: nothing\n```\n\
+             ```run\nlayerlab tcp echo --delay 10ms\nvary way: 10ms | 20ms\n```\n\
+             ```check\n{lets}fact: {fact}\n```\n## Sources\n- mine\n"
+        );
+        let lab = Lab::parse("mine.md", &text).unwrap_or_else(|error| panic!("{error}"));
+        let block = lab.parts.iter().find_map(|part| match &part.what {
+            What::Check(statements) => Some(statements),
+            _ => None,
+        });
         let record = Record::read(
             r#"{"kind":"event","what":"frame","frame.number":1,"at_ns":0,"tcp.len":0,"fields":{"ip.flags.df":true,"tcp.options.mss_val":1460,"tcp.flags":"0x0002"}}
 {"kind":"event","what":"frame","frame.number":2,"at_ns":1100000000,"tcp.len":5}"#,
             Some(0),
         );
-        let mut block: Vec<Statement> = lets.iter().map(|(name, text)| statement(true, name, text)).collect();
-        block.push(statement(false, "fact", fact));
-        check(&block, &record, &mut Lets::new(), &mut BTreeSet::new()).pop().unwrap()
+        let mut lets = Lets::from([("way".to_owned(), Value::Number(1e7))]);
+        check(block.unwrap(), &record, &mut lets, &mut BTreeSet::new()).pop().unwrap()
     }
 
     fn said(lets: &[(&str, &str)], fact: &str) -> (Verdict, String) {
@@ -162,12 +123,24 @@ mod tests {
             (&[gap, ("half", "gap / 2")], "half < 1", "1"),
             (&[], "last(frame).at_ns - first(frame).at_ns <= 20", "20"),
             (&[], "exit == 0 && 2 > max(at_ns, frame)", "2"),
+            (&[gap], "2 * gap == 5", "5"),
+            (&[gap], "gap - 20ms < 5", "5"),
+            (&[gap], "gap * 3 / 2 < way && gap + way < 7", "7"),
         ] {
             let (verdict, seen) = said(lets, fact);
             assert_eq!(verdict, Verdict::Fails, "{fact}");
             assert!(seen.ends_with(&format!("write {number}s, or {number}ms")), "{fact}: {seen}");
         }
-        for fact in ["gap in {1.2s..1.4s}", "gap / gap > 2", "count(frame) == 3"] {
+        for fact in [
+            "gap in {1.2s..1.4s}",
+            "gap / gap > 2",
+            "count(frame) == 3",
+            // Milliseconds, and how many ways there and back.
+            "gap / 1ms in {1..20}",
+            "gap / (2 * way) in {0.9..3}",
+            // Not a small number is to blame, but that there is nothing.
+            "at(gaps(frame), 9) < 5",
+        ] {
             let (verdict, seen) = said(&[gap], fact);
             assert!(verdict == Verdict::Fails && !seen.contains("nanoseconds"), "{fact}: {seen}");
         }

@@ -243,6 +243,12 @@ pub enum ExpressionErrorKind {
     /// A division by a constant that is zero.
     #[error("a division by 0 gives nothing: divide by another number")]
     Zero,
+    /// A range that ends below its begin.
+    #[error("nothing is in a range that ends below its begin: write the smaller number first")]
+    Range,
+    /// A place before the first.
+    #[error("{0}() counts from 1: write 1 for the first")]
+    Before(&'static str),
     /// A question about the whole run inside one about each of its lines.
     #[error("{0}() would be asked again for every line: name it with let")]
     Nested(&'static str),

@@ -43,8 +43,8 @@ impl Parser {
         let found = match self.peek() {
             None => "the end".to_owned(),
             Some(Token::Number(n)) => format!("{n}"),
-            Some(Token::Text(text)) => format!("{text:?}"),
-            Some(Token::Name(name)) => format!("`{name}`"),
+            Some(Token::Text(text)) => format!("\"{}\"", cut(text)),
+            Some(Token::Name(name)) => format!("`{}`", cut(name)),
             Some(Token::Sign(sign)) => format!("`{sign}`"),
         };
         self.error(Kind::Expected { found, expected })
@@ -120,8 +120,14 @@ impl Parser {
         self.must("{", "`{`, as in `in {1.8..2.3}`")?;
         let mut members = Vec::new();
         loop {
+            let begin = self.at;
             let low = self.sum()?;
             let high = if self.takes("..") { Some(self.sum()?) } else { None };
+            let bounds = constant(&low).zip(high.as_ref().and_then(constant));
+            if bounds.is_some_and(|(low, high)| low > high) {
+                self.at = begin;
+                return Err(self.error(Kind::Range));
+            }
             members.push((low, high));
             if self.takes("}") {
                 return Ok(Expression::In(Box::new(left), members));
@@ -237,6 +243,15 @@ impl Parser {
             self.at = begin;
             return Err(self.error(Kind::Arguments { name: function.name(), takes, given: arguments.len() }));
         }
+        let place = match function {
+            Function::Nth => constant(&arguments[0]),
+            Function::At => constant(&arguments[1]),
+            _ => None,
+        };
+        if place.is_some_and(|place| place < 1.0) {
+            self.at = begin;
+            return Err(self.error(Kind::Before(function.name())));
+        }
         // What is asked once a line asks nothing of all lines: a run of n lines is gone through n times at most.
         let about_line = |(nth, _): &(usize, &Expression)| function.about_line(*nth, arguments.len());
         let nested = arguments.iter().enumerate().filter(about_line).find_map(|(_, inner)| about_run(inner));
@@ -245,6 +260,14 @@ impl Parser {
             return Err(self.error(Kind::Nested(nested.name())));
         }
         Ok(Expression::Call(function, arguments))
+    }
+}
+
+/// The begin of a long word.
+fn cut(word: &str) -> String {
+    match word.char_indices().nth(30) {
+        Some((end, _)) => format!("{}...", &word[..end]),
+        None => word.to_owned(),
     }
 }
 
@@ -315,6 +338,12 @@ mod tests {
             (5, "a division by 0 gives nothing: divide by another number".into())
         );
         assert_eq!(wrong("!(1 % 0 == 1)").0, 7);
+        assert_eq!(wrong("a in {7, 3..0.9}").0, 10);
+        assert!(wrong("a in {1s..20 * 40ms}").1.contains("write the smaller number first"));
+        assert!(parse("a in {3..3, 2..b, 1ms..1s}").is_ok());
+        assert_eq!(wrong("b && nth(0, a)"), (6, "nth() counts from 1: write 1 for the first".into()));
+        assert_eq!(wrong("at(a, 1 - 1) == 2").1, "at() counts from 1: write 1 for the first");
+        assert!(wrong(&format!("a {}", "b".repeat(500))).1.len() < 100);
         assert!(wrong(&"(".repeat(500)).1.contains("deep"));
         assert!(wrong(&"a+".repeat(5000)).1.contains("more than 1000"));
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::{
     Answer, Change, Lab, Needs, Piece, Predict, Problem, Run, Statement, Vary, What, Wrong, commands, names,
-    truth,
+    place, truth,
 };
 use crate::lab::expression::{Expression, parse};
 use crate::lab::quiz::squeezed;
@@ -13,6 +13,10 @@ pub(super) const KINDS: [&str; 5] = ["lab", "predict", "run", "check", "change"]
 
 /// Reads a block that is for the program; `None` for one that is for people.
 pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<What>, Wrong> {
+    read(word, rest, piece).map_err(|wrong| place::of(wrong, piece.line, &piece.lines))
+}
+
+fn read(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<What>, Wrong> {
     Ok(Some(match word {
         "predict" => What::Predict(predict(rest, piece)?),
         "run" => {
@@ -21,7 +25,7 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
                 "text" => true,
                 found => {
                     let expected = "```run, or ```run text for a command that has no --json";
-                    return Err((piece.line, Problem::Line { found: format!("run {found}"), expected }));
+                    return Err((piece.line, Problem::Opening { found: format!("run {found}"), expected }));
                 }
             };
             What::Run(run(piece, text)?.0)
@@ -33,7 +37,7 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
         }
         "check" | "change" => {
             let expected = "```check, ```change, or ```change text for a command that has no --json";
-            return Err((piece.line, Problem::Line { found: format!("{word} {rest}"), expected }));
+            return Err((piece.line, Problem::Opening { found: format!("{word} {rest}"), expected }));
         }
         // A slip of one letter would make a block for people of it, and nothing would be checked.
         _ => match KINDS.iter().find(|kind| strsim::osa_distance(kind, &word.to_lowercase()) <= 1) {
@@ -45,15 +49,21 @@ pub(super) fn block(word: &str, rest: &str, piece: &Piece<'_>) -> Result<Option<
     }))
 }
 
-/// `key: value` of each line that is not empty; what is indented goes on with the line before it.
+/// `key: value` of each line that is not empty; what is indented goes on with the line before it, and begins with none of
+/// the block's keys. One that has words behind it ends in a blank.
 fn pairs<'t>(
     lines: &[(usize, &'t str)],
+    keys: &[&str],
     expected: &'static str,
 ) -> Result<Vec<(usize, &'t str, String)>, Wrong> {
+    let is_key = |key: &str| keys.iter().any(|of| key == *of || of.ends_with(' ') && key.starts_with(of));
     let mut pairs: Vec<(usize, &str, String)> = Vec::new();
     for (number, line) in lines.iter().copied().filter(|(_, line)| !line.trim().is_empty()) {
         match (line.starts_with([' ', '\t']), pairs.last_mut()) {
             (true, Some((_, _, value))) => {
+                if let Some((key, _)) = line.trim().split_once(':').filter(|(key, _)| is_key(key)) {
+                    return Err((number, Problem::Indented(format!("{key}:"))));
+                }
                 value.push(' ');
                 value.push_str(line.trim());
             }
@@ -75,9 +85,10 @@ fn once(pairs: &[(usize, &str, String)]) -> Result<(), Wrong> {
 /// The block `lab`.
 pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> {
     const KEYS: &str = "number:, module:, extension:, minutes:, layers: or needs:";
-    let pairs = pairs(lines, KEYS)?;
+    const ALL: [&str; 6] = ["number", "module", "extension", "minutes", "layers", "needs"];
+    let pairs = pairs(lines, &ALL, KEYS)?;
     for (number, key, _) in &pairs {
-        if !["number", "module", "extension", "minutes", "layers", "needs"].contains(key) {
+        if !ALL.contains(key) {
             return Err((*number, Problem::Line { found: (*key).to_owned(), expected: KEYS }));
         }
     }
@@ -88,7 +99,8 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
     };
     let count = |key: &'static str, expected: &'static str| {
         let (number, found) = get(key)?;
-        found.parse::<u32>().map_err(|_| (number, Problem::Value { key, found, expected }))
+        let least_one = found.parse::<u32>().ok().filter(|count| *count > 0);
+        least_one.ok_or((number, Problem::Value { key, found, expected }))
     };
     let (needs_line, needs) = get("needs")?;
     let needs = match &*needs {
@@ -109,7 +121,7 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
     };
     Ok(Lab {
         file: String::new(),
-        number: count("number", "the lab's number")?,
+        number: count("number", "the lab's number, 1 or more")?,
         title: String::new(),
         module: get("module")?.1,
         extension,
@@ -122,7 +134,8 @@ pub(super) fn front(line: usize, lines: &[(usize, &str)]) -> Result<Lab, Wrong> 
 }
 
 fn expression(line: usize, text: &str) -> Result<Expression, Wrong> {
-    let read = parse(text).map_err(|error| (line, Problem::Expression { text: text.to_owned(), error }))?;
+    let unread = |error| (line, Problem::Expression { text: text.to_owned(), column: 0, error });
+    let read = parse(text).map_err(unread)?;
     truth::filters(&read).map_err(|problem| (line, problem))?;
     Ok(read)
 }
@@ -138,15 +151,23 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
     const KEYS: &str = "ask:, answer:, unit:, within:, choice WORDS:, or often WORDS:";
     if id.is_empty() || id.contains(' ') {
         let expected = "```predict and a name of one word";
-        return Err((piece.line, Problem::Line { found: format!("predict {id}"), expected }));
+        let found = format!("predict {id}").trim().to_owned();
+        return Err((piece.line, Problem::Opening { found, expected }));
     }
     let (mut ask, mut answer, mut within, mut unit) = (None, None, 0.0, String::new());
     let (mut choices, mut often) = (Vec::new(), Vec::new());
-    let pairs = pairs(&piece.lines, KEYS)?;
+    let pairs = pairs(&piece.lines, &["ask", "answer", "unit", "within", "choice ", "often "], KEYS)?;
     once(&pairs)?;
+    if pairs.iter().any(|(_, key, _)| key.starts_with("choice ")) {
+        let of_number = |(line, key, _): &(usize, &str, String)| {
+            let key = ["answer", "unit", "within"].into_iter().find(|of| of == key)?;
+            Some((*line, Problem::NoNumber { line: key, what: "one of the choices" }))
+        };
+        pairs.iter().find_map(of_number).map_or(Ok(()), Err)?;
+    }
     for (line, key, value) in pairs {
         match key.split_once(' ').unwrap_or((key, "")) {
-            ("ask", "") => ask = Some(value),
+            ("ask", "") => ask = Some(value).filter(|ask| !ask.is_empty()),
             ("answer", "") => answer = Some(expression(line, &value)?),
             ("unit", "") => unit = value,
             ("within", "") => {
@@ -164,6 +185,7 @@ fn predict(id: &str, piece: &Piece<'_>) -> Result<Predict, Wrong> {
     let ask = ask.ok_or((piece.line, Problem::Prediction("question", "ask: ...?")))?;
     let answer = match (answer, choices.is_empty()) {
         (Some(expression), _) => Answer::Expression { expression, within, unit },
+        (None, false) if choices.len() == 1 => return Err((piece.line, Problem::OneChoice)),
         (None, false) => Answer::Choices(choices),
         (None, true) => return Err((piece.line, Problem::Prediction("answer", "answer: count(...)"))),
     };
@@ -195,15 +217,20 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
         return Err((*number, Problem::Command));
     }
     all.remove(0);
-    commands::may(&all).map_err(|problem| (*number, problem))?;
+    commands::may(&all, text).map_err(|problem| (*number, problem))?;
     let (mut vary, mut breaks, mut show) = (Vec::new(), Vec::new(), Vec::new());
     const KEYS: &str =
         "one command, then `vary NAME: a | b`, `show: field, field`, or in a change `breaks: fact, fact`";
-    let pairs = pairs(&rest, KEYS)?;
+    let pairs = pairs(&rest, &["vary ", "show", "breaks"], KEYS)?;
     once(&pairs)?;
     for (line, key, value) in pairs {
+        let members = |key, expected| match &*value {
+            "" => Err((line, Problem::Value { key, found: String::new(), expected })),
+            all => Ok(all.split(',').map(|member| member.trim().to_owned()).collect::<Vec<_>>()),
+        };
         match key.split_once(' ').unwrap_or((key, "")) {
             ("vary", name) if !name.is_empty() => {
+                names::may_be(name, "what varies").map_err(|problem| (line, problem))?;
                 let options: Vec<String> = value.split('|').map(|option| option.trim().to_owned()).collect();
                 let fits = options.len() > 1 && all.contains(&options[0]);
                 if !fits || !commands::may_vary(&all, &options) {
@@ -214,11 +241,11 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
                 vary.push(Vary { name: name.to_owned(), options });
             }
             ("show", "") => {
-                show = value.split(',').map(|field| field.trim().to_owned()).collect();
+                show = members("show", "fields with commas between, such as frame.len, tcp.hdr_len")?;
                 let unknown = show.iter().find_map(|field| names::unknown_field(field));
                 unknown.map_or(Ok(()), |problem| Err((line, problem)))?;
             }
-            ("breaks", "") => breaks = value.split(',').map(|fact| fact.trim().to_owned()).collect(),
+            ("breaks", "") => breaks = members("breaks", "names of facts, with commas between")?,
             _ => return Err((line, Problem::Line { found: key.to_owned(), expected: KEYS })),
         }
     }
@@ -239,6 +266,9 @@ fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
         } else if let (true, Some((_, _, _, _, text))) =
             (line.starts_with([' ', '\t']), statements.last_mut())
         {
+            if let Some(own) = own_line(trimmed) {
+                return Err((number, Problem::Indented(own)));
+            }
             text.push(' ');
             text.push_str(trimmed);
         } else {
@@ -252,6 +282,10 @@ fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
                 }
             };
             let name = name.trim();
+            let letters = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+            if is_let && !name.is_empty() && name.chars().all(letters) {
+                names::may_be(name, "a let").map_err(|problem| (number, problem))?;
+            }
             if name.is_empty() || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
                 return Err((number, Problem::Line { found: trimmed.to_owned(), expected: LINES }));
             }
@@ -264,7 +298,19 @@ fn check(piece: &Piece<'_>) -> Result<Vec<Statement>, Wrong> {
     }
     let read = |(line, name, is_let, words, text): (usize, String, bool, String, String)| {
         let expression = if is_let { expression(line, &text)? } else { fact(line, &text)? };
-        Ok(Statement { line, name, is_let, words, text, expression })
+        Ok(Statement { line, name, is_let, words, text, expression, no_unit: None })
     };
     statements.into_iter().map(read).collect()
+}
+
+/// How a let or a fact begins that stands in the place of more of an expression, in which no name has a colon and a blank
+/// behind it.
+fn own_line(text: &str) -> Option<String> {
+    if let Some((name, _)) = text.strip_prefix("let ").and_then(|rest| rest.split_once('=')) {
+        return Some(format!("let {} =", name.trim()));
+    }
+    let (name, rest) = text.split_once(':')?;
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+    (is_name && (rest.is_empty() || rest.starts_with(' '))).then(|| format!("{name}:"))
 }

@@ -21,8 +21,9 @@ const MAY: [&[&str]; 11] = [
 /// Options of these that write files.
 const WRITES: [&str; 3] = ["--capture", "--report", "--resume"];
 
-/// What `layerlab` is followed by; of `loss` only itself, which has options alone.
-pub(super) fn may(words: &[String]) -> Result<(), Problem> {
+/// What `layerlab` is followed by; of `loss` only itself, which has options alone. What writes text may say itself that
+/// it writes JSON.
+pub(super) fn may(words: &[String], text: bool) -> Result<(), Problem> {
     let begins =
         |command: &&&[&str]| command.iter().zip(words).filter(|(a, b)| a == b).count() == command.len();
     let other = || {
@@ -33,11 +34,13 @@ pub(super) fn may(words: &[String]) -> Result<(), Problem> {
     if command == &["loss"] && words.get(1).is_some_and(|word| !word.starts_with('-')) {
         return Err(other());
     }
-    let writes = |word: &&String| WRITES.contains(&word.split('=').next().unwrap_or(word));
-    match words.iter().find(writes) {
-        Some(word) => Err(Problem::Writes(word.clone())),
-        None => Ok(()),
+    let option = |word: &String| word.split('=').next().unwrap_or(word).to_owned();
+    if let Some(word) = words.iter().find(|word| WRITES.contains(&&*option(word))) {
+        return Err(Problem::Writes(word.clone()));
     }
+    let added = ["--backend", "--json"].into_iter().filter(|added| !text || *added != "--json");
+    let mut added = added.filter(|added| words.iter().any(|word| option(word) == *added));
+    added.next().map_or(Ok(()), |added| Err(Problem::Added(added)))
 }
 
 /// Whether words may be put in the place of one of the command: they make no other command of it, and are no options.
@@ -55,7 +58,7 @@ mod tests {
 
     #[test]
     fn a_file_from_elsewhere_starts_no_program_and_writes_nothing() {
-        let may = |line: &str| may(&words(line).expect("words"));
+        let may = |line: &str| may(&words(line).expect("words"), false);
         assert!(may("tcp echo hello --drop 'tcp.syn#1'").is_ok() && may("loss").is_ok());
         for line in ["wire run -- rm -rf x", "tcp serve", "ws connect ws://x", "lab check 4", "tcp", ""] {
             assert!(matches!(may(line), Err(Problem::NotForLabs { .. })), "{line}");
@@ -64,6 +67,14 @@ mod tests {
         for line in ["tcp echo --capture=x", "loss --report x", "loss --resume x"] {
             assert!(matches!(may(line), Err(Problem::Writes(_))), "{line}");
         }
+    }
+
+    #[test]
+    fn what_the_program_adds_is_not_written() {
+        let may = |line: &str, text| may(&words(line).expect("words"), text).is_ok();
+        assert!(!may("tcp echo --json", false) && may("wire dice --json", true));
+        assert!(!may("tcp echo --backend veth", false) && !may("tcp echo --backend=tap", true));
+        assert!(may("wire dice --seed 3", false));
     }
 
     #[test]

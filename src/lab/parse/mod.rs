@@ -3,8 +3,10 @@
 
 mod blocks;
 mod commands;
+mod kinds;
 mod names;
 mod pieces;
+mod place;
 mod truth;
 mod values;
 
@@ -142,6 +144,8 @@ pub struct Statement {
     pub text: String,
     /// The expression.
     pub expression: Expression,
+    /// The number that a time is compared with, where it is too small for one: its unit was forgotten.
+    pub no_unit: Option<f64>,
 }
 
 /// Another command, and the facts that it breaks.
@@ -238,7 +242,8 @@ impl Lab {
             parts.push(Part { line: piece.line, hidden: piece.hidden, what });
         }
         let (line, lines) = front.ok_or_else(|| error(1, Problem::NoFront))?;
-        let mut lab = blocks::front(line, &lines).map_err(|(line, problem)| error(line, problem))?;
+        let front = blocks::front(line, &lines).map_err(|wrong| place::of(wrong, line, &lines));
+        let mut lab = front.map_err(|(line, problem)| error(line, problem))?;
         lab.file = file.to_owned();
         let heading = parts.iter().find_map(|part| match &part.what {
             What::Prose(text) => text.lines().find_map(|line| line.strip_prefix("# ")),
@@ -251,7 +256,11 @@ impl Lab {
         }
         lab.parts = parts;
         lab.vary_changes();
-        names::check(&lab).map_err(|(line, problem)| error(line, problem))?;
+        let lets = names::check(&lab).map_err(|(line, problem)| error(line, problem))?;
+        for part in &mut lab.parts {
+            let What::Check(statements) = &mut part.what else { continue };
+            statements.iter_mut().for_each(|one| one.no_unit = kinds::no_unit(&one.expression, &lets));
+        }
         Ok(lab)
     }
 

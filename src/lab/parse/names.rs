@@ -1,9 +1,11 @@
 //! What holds for a lab as a whole: each name is there once, and stands for something.
 
-use super::{Lab, Predict, Problem, Vary, What, Wrong, values};
+use super::kinds::{Kind, Lets};
+use super::{Answer, Lab, Predict, Problem, Vary, What, Wrong, values};
 use crate::lab::expression::{Expression, Function};
 use crate::lab::facts::{Names, names};
 use crate::lab::filter::is_of_calls;
+use crate::lab::quiz::time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
@@ -38,10 +40,9 @@ const RESERVED: [&str; 20] = [
 /// Facts and lets of a lab at most: each may be a list as long as a run.
 const STATEMENTS_MAX: usize = 300;
 
-/// The lets so far, each with the field whose values it has, where it has one's.
-pub(super) type Lets = BTreeMap<String, Option<String>>;
-
-pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
+/// What each let is, if all is well.
+pub(super) fn check(lab: &Lab) -> Result<Lets, Wrong> {
+    let made = made(lab);
     let mut said = 0;
     let mut lets = Lets::new();
     let mut taken: BTreeSet<String> = BTreeSet::new();
@@ -59,14 +60,14 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
             What::Run(run) => {
                 // What was asked before this run's predecessor is answered by what was checked since.
                 if ran {
-                    answered(&mut waiting, &lets, true)?;
+                    answered(&mut waiting, &lets, &made, true)?;
                 }
                 ran = true;
                 facts.clear();
                 for vary in &run.vary {
                     // The same in two runs is one choice for both.
                     if !varied.contains(&vary) {
-                        define(part.line, &vary.name, None, &mut lets)?;
+                        define(part.line, &vary.name, Kind::of_words(&vary.options), &mut lets)?;
                         varied.push(vary);
                     }
                 }
@@ -80,10 +81,10 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
                     return Err((part.line, Problem::TooMany(STATEMENTS_MAX)));
                 }
                 for statement in statements {
-                    known(statement.line, &statement.expression, &lets)?;
+                    known(statement.line, &statement.expression, &lets, &made)?;
                     if statement.is_let {
-                        let field = values::field(&statement.expression, &lets);
-                        define(statement.line, &statement.name, field, &mut lets)?;
+                        let kind = Kind::of(&statement.expression, &lets);
+                        define(statement.line, &statement.name, kind, &mut lets)?;
                     } else {
                         once(statement.line, &statement.name, &mut taken)?;
                         facts.insert(statement.name.clone());
@@ -103,35 +104,82 @@ pub(super) fn check(lab: &Lab) -> Result<(), Wrong> {
     if !ran && let Some((line, _)) = waiting.first() {
         return Err((*line, Problem::NoRun("predict", "below")));
     }
-    answered(&mut waiting, &lets, false)
+    answered(&mut waiting, &lets, &made, false)?;
+    Ok(lets)
+}
+
+/// Every let and every word that varies, with the line from which on it is known.
+fn made(lab: &Lab) -> BTreeMap<&str, usize> {
+    let mut made = BTreeMap::new();
+    for part in &lab.parts {
+        match &part.what {
+            What::Check(all) => {
+                let lets = all.iter().filter(|statement| statement.is_let);
+                made.extend(lets.map(|statement| (&*statement.name, statement.line)));
+            }
+            What::Run(run) => made.extend(run.vary.iter().map(|vary| (&*vary.name, part.line))),
+            _ => {}
+        }
+    }
+    made
 }
 
 /// The names that the answers of questions use are known by now; where more is to come, those that are not wait.
-fn answered(waiting: &mut Vec<(usize, &Predict)>, lets: &Lets, more: bool) -> Result<(), Wrong> {
+fn answered(
+    waiting: &mut Vec<(usize, &Predict)>,
+    lets: &Lets,
+    made: &BTreeMap<&str, usize>,
+    more: bool,
+) -> Result<(), Wrong> {
     let mut kept = Vec::new();
     for (line, predict) in waiting.drain(..) {
-        match predict.answer.expressions().try_for_each(|expression| known(line, expression, lets)) {
+        match predict.answer.expressions().try_for_each(|expression| known(line, expression, lets, made)) {
             Err(_) if more => kept.push((line, predict)),
             Err(wrong) => return Err(wrong),
-            Ok(()) => {}
+            Ok(()) => counted(&predict.answer, lets).map_err(|problem| (line, problem))?,
         }
     }
     *waiting = kept;
     Ok(())
 }
 
+/// What has a unit or a tolerance is a number, and a time is one of its unit.
+fn counted(answer: &Answer, lets: &Lets) -> Result<(), Problem> {
+    let Answer::Expression { expression, within, unit } = answer else { return Ok(()) };
+    let kind = Kind::of(expression, lets);
+    let line = if unit.is_empty() { "within" } else { "unit" };
+    match (kind.no_number, time(unit)) {
+        (Some(what), _) if *within > 0.0 || !unit.is_empty() => Err(Problem::NoNumber { line, what }),
+        (_, Some((name, nanoseconds))) if kind.time && nanoseconds > 1.0 => Err(Problem::Nanoseconds(name)),
+        _ => Ok(()),
+    }
+}
+
 fn once(line: usize, name: &str, taken: &mut BTreeSet<String>) -> Result<(), Wrong> {
     if taken.insert(name.to_owned()) { Ok(()) } else { Err((line, Problem::Twice(name.to_owned()))) }
 }
 
-fn define(line: usize, name: &str, field: Option<String>, lets: &mut Lets) -> Result<(), Wrong> {
-    if RESERVED.contains(&name) || is_of_calls(name) || name.contains('-') {
-        return Err((line, Problem::Hides(name.to_owned())));
+/// Whether a let, or what varies, may be called so.
+pub(super) fn may_be(name: &str, what: &'static str) -> Result<(), Problem> {
+    let owned = name.to_owned();
+    let letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !name.chars().all(letter) || name.starts_with(|c: char| c.is_ascii_digit()) {
+        let letters = name.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+        let better: String = letters.chars().map(|c| if letter(c) { c } else { '_' }).collect();
+        let better = if better.is_empty() { "another".to_owned() } else { better };
+        return Err(Problem::Name { name: owned, what, better });
+    }
+    if RESERVED.contains(&name) || is_of_calls(name) {
+        return Err(Problem::Hides { name: owned, what });
     }
     if ["in", "contains"].contains(&name) || Function::ALL.iter().any(|function| function.name() == name) {
-        return Err((line, Problem::Word(name.to_owned())));
+        return Err(Problem::Word { name: owned, what });
     }
-    match lets.insert(name.to_owned(), field) {
+    Ok(())
+}
+
+fn define(line: usize, name: &str, kind: Kind, lets: &mut Lets) -> Result<(), Wrong> {
+    match lets.insert(name.to_owned(), kind) {
         None => Ok(()),
         Some(_) => Err((line, Problem::Twice(name.to_owned()))),
     }
@@ -139,7 +187,12 @@ fn define(line: usize, name: &str, field: Option<String>, lets: &mut Lets) -> Re
 
 /// A name is a let's, the run's, or, where a line is meant, a field's. One that no line can have would make a fact that
 /// cannot fail.
-fn known(line: usize, expression: &Expression, lets: &Lets) -> Result<(), Wrong> {
+fn known(
+    line: usize,
+    expression: &Expression,
+    lets: &Lets,
+    made: &BTreeMap<&str, usize>,
+) -> Result<(), Wrong> {
     let mut wrong = None;
     names(expression, Names::Own, &mut |name, of| {
         let (first, rest) = name.split_once('.').map_or((name, None), |(first, rest)| (first, Some(rest)));
@@ -147,7 +200,14 @@ fn known(line: usize, expression: &Expression, lets: &Lets) -> Result<(), Wrong>
             (Names::Own, _) if ["exit", "outcome", "run"].contains(&first) => return,
             (Names::Own | Names::Line, None) if lets.contains_key(first) => return,
             (Names::Own | Names::Line, Some(field)) if lets.contains_key(first) => unknown_field(field),
-            (Names::Own, _) => Some(Problem::Unknown { name: name.to_owned() }),
+            (Names::Own, _) => Some(match made.get(first) {
+                Some(below) if *below > line => Problem::Below { name: first.to_owned(), line: *below },
+                _ if unknown_field(name).is_none() => Problem::Bare(name.to_owned()),
+                _ if RESERVED.contains(&first) => {
+                    unknown_field(name).unwrap_or(Problem::Bare(name.to_owned()))
+                }
+                _ => Problem::Unknown(first.to_owned()),
+            }),
             (Names::Line | Names::Field, _) => unknown_field(name),
         };
         wrong = wrong.take().or(problem);

@@ -64,13 +64,18 @@ impl<'t> Fence<'t> {
     }
 }
 
+/// What it begins for the program.
+fn kind(fence: &Fence<'_>) -> Option<&'static str> {
+    let word = fence.info.split(' ').next().unwrap_or_default();
+    KINDS.into_iter().find(|kind| *kind == word)
+}
+
 /// What is for the program begins with three backticks at the left margin. Any other fence, and one in a list or in a
 /// quotation, would begin a block for people, and nothing in it would be checked.
 fn refused(line: &str) -> Option<Problem> {
     let marks = line.trim_start_matches(|c: char| c.is_ascii_digit() || " \t>*+-.)".contains(c));
     let fence = Fence::of(marks)?;
-    let word = fence.info.split(' ').next().unwrap_or_default();
-    let kind = KINDS.iter().find(|kind| **kind == word)?;
+    let kind = kind(&fence)?;
     let before = format!("{}{}", &line[..line.len() - marks.len()], fence.marks);
     (before != "```").then_some(Problem::Fence { found: before, kind })
 }
@@ -86,6 +91,11 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, Wrong> {
         if let Some(piece) = &mut open {
             if fence.is_some_and(|fence| piece.fence.as_ref().is_some_and(|open| fence.closes(open))) {
                 pieces.extend(open.take());
+            } else if line.starts_with("```")
+                && fence.is_some_and(|fence| fence.marks == "```" && kind(&fence).is_some())
+                && piece.fence.as_ref().is_some_and(|open| open.marks == "```")
+            {
+                return Err((piece.line, Problem::Within(number)));
             } else {
                 piece.lines.push((number, line));
             }

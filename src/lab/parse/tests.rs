@@ -150,15 +150,26 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("needs: private network", "needs: luck", 8, "`private network` or `nothing`"),
         ("answer: data.frame.len\n", "", 13, "this prediction has no answer"),
         ("within: 5%", "within: a bit", 16, "such as 20%"),
-        ("```predict guess", "```predict", 13, "a name of one word"),
+        (
+            "```predict guess",
+            "```predict",
+            13,
+            "```predict begins no block: write ```predict and a name of one word",
+        ),
+        ("```run", "```run tex", 20, "```run tex begins no block: write ```run, or"),
         ("layerlab tcp", "ping tcp", 21, "layerlab's own commands alone"),
         ("vary word: hello", "vary word: hallo", 20 + 3, "stands in the command first"),
-        ("let data = first(tcp.len > 0)", "let data = first(tcp.len = 0)", 27, "column 15: a single `=`"),
+        (
+            "let data = first(tcp.len > 0)",
+            "let data = first(tcp.len = 0)",
+            27,
+            "in `first(tcp.len = 0)`, column 26: a single `=`",
+        ),
         (
             "data.frame.len\n  ==",
             "date.frame.len\n  ==",
             30,
-            "date.frame.len is not known here: write `let date.frame.len",
+            "date is not known here: write `let date = ...` above",
         ),
         ("first(tcp.len > 0)", "first(tcp.lem > 0)", 27, "a field tcp.lem (did you mean tcp.len?)"),
         (
@@ -168,7 +179,7 @@ fn what_is_wrong_names_file_line_and_remedy() {
             "a field frame.length (did you mean frame.len?)",
         ),
         ("length: data", "length data", 30, "`let NAME = EXPRESSION`, `NAME: EXPRESSION`"),
-        ("let data", "let tcp", 27, "tcp is a field's name"),
+        ("let data", "let tcp", 27, "tcp is a field's name: give a let another"),
         ("let data", "let ok", 27, "ok is a field's name"),
         ("breaks: length", "breaks: width", 35, "no fact width is checked"),
         ("- RFC 9293", "RFC 9293", 48, "no sources"),
@@ -178,8 +189,8 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("```run", " ```run", 20, "write ```run at the left margin"),
         ("```check", "    ```check", 26, "before check begins a block for people"),
         ("```check", "> 1. ```check", 26, "\"> 1. ```\" before check begins a block"),
-        ("```check", "```check all", 26, "\"check all\" is no line of this block"),
-        ("```change", "```change txt", 35, "\"change txt\" is no line of this block"),
+        ("```check", "```check all", 26, "```check all begins no block: write ```check, ```change"),
+        ("```change", "```change txt", 35, "```change txt begins no block: write ```check, ```change"),
         ("```check", "~~~check", 26, "\"~~~\" before check begins a block for people"),
         ("```check", "````check", 26, "write ```check at the left margin"),
         ("```predict", "```Predict", 13, "```Predict means nothing: write ```predict"),
@@ -193,9 +204,9 @@ fn what_is_wrong_names_file_line_and_remedy() {
         ("first(tcp.len > 0)", "first(tcp || 5)", 27, "5 is a number, neither true nor false: compare it"),
         ("== 66 + len(word)", "&& count(tcp)", 30, "count(...) is a number, neither true nor false"),
         (
-            "answer: data.frame.len",
+            "answer: data.frame.len\nwithin: 5%",
             "choice five: exit == 0\nchoice six: exit == 1",
-            18,
+            17,
             "\"5\" is none of the choices",
         ),
         (
@@ -248,6 +259,204 @@ fn what_is_wrong_names_file_line_and_remedy() {
         let (at, said) = problem(|lab| lab.replacen(old, new, 1));
         assert!(said.contains(part), "{new}: {said}");
         assert_eq!(at, line, "{new}: {said}");
+    }
+}
+
+/// What is said of the lab in which the first of these stands in the place of the other.
+fn said(old: &str, new: &str) -> (usize, String) {
+    assert!(LAB.contains(old), "{old}");
+    problem(|lab| lab.replacen(old, new, 1))
+}
+
+#[test]
+fn a_name_that_stands_for_nothing_is_told_what_to_write() {
+    let fact = "data.frame.len\n  == 66 + len(word)";
+    for (new, part) in [
+        ("tcp.len == 5", "tcp.len is said of each event: put it into count(), first() or another function"),
+        ("frame == 5", "frame is said of each event"),
+        ("tcp.lem == 5", "a field tcp.lem (did you mean tcp.len?)"),
+        ("third.frame.len == 5", "third is not known here: write `let third = ...` above"),
+        (
+            "third.frame.len == 5\nlet third = nth(3, frame)",
+            "third is not known here, only from line 31 on: put what names it above its use",
+        ),
+        (
+            "later == \"a\"\n```\n```run\nlayerlab tcp echo a\nvary later: a | b\n```\n```check\nb: exit == 0",
+            "later is not known here, only from line 32 on",
+        ),
+    ] {
+        let (line, said) = said(fact, new);
+        assert!(line == 30 && said.contains(part), "{new}: {said}");
+    }
+}
+
+#[test]
+fn a_name_that_no_expression_could_say_is_told_another() {
+    for (old, new, line, part) in [
+        ("let data", "let da-ta", 27, "da-ta is no name for a let, which has letters, digits and _, and no"),
+        ("let data", "let da-ta", 27, "no digit first: write da_ta"),
+        ("let data", "let data.frame.len", 27, "write data_frame_len"),
+        ("let data", "let 5data", 27, "5data is no name for a let"),
+        ("vary word:", "vary tcp:", 23, "tcp is a field's name: give what varies another"),
+        ("vary word:", "vary count:", 23, "count is a word of the language: give what varies another name"),
+        ("vary word:", "vary the-word:", 23, "the-word is no name for what varies"),
+    ] {
+        let (at, said) = said(old, new);
+        assert!(at == line && said.contains(part), "{new}: {at} {said}");
+    }
+}
+
+#[test]
+fn a_block_that_is_not_closed_is_named_by_its_first_line() {
+    for (begin, line, next) in
+        [("```lab", 3, 13), ("```predict", 13, 20), ("```run", 20, 26), ("```check", 26, 35)]
+    {
+        let open = |lab: &str| {
+            let (above, block) = lab.split_at(lab.find(begin).unwrap());
+            above.to_owned() + &block.replacen("\n```\n", "\n", 1)
+        };
+        let (at, said) = problem(open);
+        let part = format!("this block does not end before the one in line {}: close it", next - 1);
+        assert!(at == line && said.contains(&part), "{begin}: {said}");
+    }
+    // Where no other block of the program's follows.
+    for (old, new, line, begun) in [
+        ("```\n\nHow many?", "\nHow many?\n```", 10, 3),
+        ("  == 66 + len(word)\n```\n", "  == 66 + len(word)\n\nThe client: it sends\n```\n", 33, 26),
+        ("| network\n```\n", "| network\n\nNow look at this: it sends.\n```\n", 25, 20),
+    ] {
+        let (at, said) = said(old, new);
+        let part = format!("is no line of the block that begins in line {begun}: close that with a line ```");
+        assert!(at == line && said.contains(&part), "{new}: {at} {said}");
+    }
+    // What shows blocks to people begins with four.
+    let shown = LAB.replace("```text\nfor people\n```", "````text\n```check\nfor people\n```\n````");
+    assert!(Lab::parse("x.md", &shown).is_ok());
+    let (line, said) = said("for people", "```check\n");
+    assert!(line == 41 && said.contains("this block does not end before the one in line 42"), "{said}");
+}
+
+#[test]
+fn a_line_of_its_own_does_not_go_on_with_the_one_above() {
+    for (old, new, line, key) in [
+        ("often 5:", "\toften 5:", 17, "often 5:"),
+        ("within: 5%", "  within: 5%", 16, "within:"),
+        ("minutes:", " minutes:", 6, "minutes:"),
+        ("vary word: hello | network", "show: frame.len\n  vary word: hello | network", 24, "vary word:"),
+        ("  == 66 + len(word)", "  other: 1 == 1", 31, "other:"),
+        ("  == 66 + len(word)", "  let other = 1", 31, "let other ="),
+    ] {
+        let (at, said) = said(old, new);
+        let part =
+            format!("`{key}` is indented, and so goes on with the line above: begin it at the left margin");
+        assert!(at == line && said.contains(&part), "{new}: {at} {said}");
+    }
+    let more = LAB.replace("that is what the program sent", "that is,\n  so they often say: what was sent");
+    assert!(Lab::parse("x.md", &more).is_ok());
+    let more = LAB.replace("data.frame.len\n  == 66 + len(word)", "data.eth.src !=\n  02:00:00:00:00:0a");
+    assert!(Lab::parse("x.md", &more).is_ok());
+}
+
+#[test]
+fn a_mistake_in_an_expression_has_its_place_and_is_shown_short() {
+    let (line, short) = said("  == 66 + len(word)", "   == \"six\" + len(word");
+    assert_eq!(line, 31);
+    assert!(
+        short.contains("in `data.frame.len == \"six\" + len(word`, column 23: the end stands where"),
+        "{short}"
+    );
+    let (_, long) = said("tcp.len > 0", &format!("{}1 = 2", "(".repeat(30) + &"1 + ".repeat(200)));
+    assert!(long.len() < 200 && long.contains("...") && long.contains("1 + 1 = 2)`, column 850"), "{long}");
+    let (_, long) = said("length: data", &format!("the length {}", "data".repeat(500)));
+    assert!(long.len() < 300, "{long}");
+}
+
+#[test]
+fn what_would_mean_nothing_is_refused() {
+    for (old, new, line, part) in [
+        (
+            "answer: data.frame.len\nwithin: 5%\noften 5: that is",
+            "choice all: exit == 0\noften all: that is",
+            13,
+            "one choice",
+        ),
+        (
+            "answer: data.frame.len",
+            "choice a: exit == 0\nchoice b: exit == 1",
+            17,
+            "`within:` is for a number, and the answer is one of the choices: take",
+        ),
+        ("within: 5%", "choice a: exit == 0", 15, "`answer:` is for a number"),
+        (
+            "answer: data.frame.len",
+            "answer: data.place",
+            13,
+            "`within:` is for a number, and the answer is a text: take the line away",
+        ),
+        ("number: 2", "number: 0", 4, "number cannot be \"0\": write the lab's number, 1 or more"),
+        ("minutes: 15", "minutes: 0", 6, "minutes cannot be \"0\": write whole minutes"),
+        ("first(tcp.len > 0)", "nth(0, tcp.len > 0)", 27, "column 12: nth() counts from 1"),
+        ("tcp echo \\", "tcp echo --backend veth \\", 21, "the program adds --backend itself: take it away"),
+        ("tcp echo \\", "tcp echo --json \\", 21, "the program adds --json itself: take it away"),
+        ("vary word: hello | network", "show:", 23, "show cannot be \"\": write fields with commas between"),
+        ("breaks: length", "breaks:", 37, "breaks cannot be \"\": write names of facts, with commas between"),
+        (
+            "ask: How long is the frame?",
+            "ask:",
+            13,
+            "this prediction has no question: add a line `ask: ...?`",
+        ),
+    ] {
+        let (at, said) = said(old, new);
+        assert!(at == line && said.contains(part), "{new}: {at} {said}");
+    }
+}
+
+#[test]
+fn a_unit_is_that_of_a_number_and_a_time_is_divided() {
+    let asked = |answer: &str, unit: &str| {
+        let lab =
+            LAB.replace("answer: data.frame.len\nwithin: 5%", &format!("answer: {answer}\nunit: {unit}"));
+        let lets = "let data = first(tcp.len > 0)\nlet gap = data.at_ns - first(frame).at_ns\n\
+                    let places = list(place, called)";
+        let lab = lab.replace("let data = first(tcp.len > 0)", lets);
+        let lab = lab
+            .replace("tcp echo \\", "tcp echo --delay 10ms \\")
+            .replace("```\n\n```check", "vary way: 10ms | 20ms\n```\n\n```check");
+        Lab::parse("x.md", &lab).map_err(|error| error.to_string())
+    };
+    for answer in [
+        "gap",
+        "last(frame).at_ns - data.at_ns",
+        "2 * gap",
+        "max(latency_ns.p50, frame)",
+        "way + 1ms",
+        "gap / 2",
+    ] {
+        for (unit, name) in [("ms", "ms"), ("seconds", "s")] {
+            let said = asked(answer, unit).expect_err(answer);
+            assert!(
+                said.starts_with("x.md:13: the answer is a time, and times are nanoseconds: write"),
+                "{said}"
+            );
+            assert!(said.ends_with(&format!("`answer: (...) / 1{name}` for `unit: {name}`")), "{said}");
+        }
+        assert!(asked(answer, "ns").is_ok() && asked(answer, "").is_ok());
+    }
+    for answer in ["gap / 1ms", "(gap - way) / 1ms", "data.frame.len"] {
+        asked(answer, "ms").unwrap_or_else(|error| panic!("{error}"));
+    }
+    asked("gap / (2 * way)", "s").unwrap_or_else(|error| panic!("{error}"));
+    for (answer, what) in [
+        ("data.place", "a text"),
+        ("at(places, 1)", "a text"),
+        ("join(places, \",\")", "a text"),
+        ("places", "a list"),
+        ("first(frame)", "an event"),
+        ("none(udp)", "true or false"),
+    ] {
+        let said = asked(answer, "ms").expect_err(answer);
+        assert!(said.contains(&format!("`unit:` is for a number, and the answer is {what}: take")), "{said}");
     }
 }
 

@@ -39,7 +39,7 @@ fn truth(expression: &Expression) -> Result<(), Problem> {
 }
 
 /// What a function gives where it cannot be true or false.
-fn gives(function: Function) -> Option<&'static str> {
+pub(super) fn gives(function: Function) -> Option<&'static str> {
     Some(match function {
         Function::None | Function::Every | Function::At => return None,
         Function::First | Function::Last | Function::Nth => "an event",

@@ -2,7 +2,7 @@
 //! fail, such as `none(fate == "droped")`.
 
 use super::Problem;
-use super::names::Lets;
+use super::kinds::Lets;
 use crate::lab::expression::{Comparison, Expression, Function};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
@@ -44,7 +44,7 @@ pub(super) fn field(expression: &Expression, lets: &Lets) -> Option<String> {
         Expression::Name(name) => {
             let (first, rest) = name.split_once('.').unwrap_or((name, ""));
             match lets.get(first) {
-                Some(of) if rest.is_empty() => of.clone(),
+                Some(of) if rest.is_empty() => of.field.clone(),
                 Some(_) => Some(rest.to_owned()),
                 None if ["run", "outcome"].contains(&first) => Some(rest.to_owned()),
                 None => Some(name.clone()),
@@ -55,6 +55,11 @@ pub(super) fn field(expression: &Expression, lets: &Lets) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// Whether a field's values are words.
+pub(super) fn is_text(field: &str) -> bool {
+    VALUES.contains_key(field)
 }
 
 fn texts_of(expression: &Expression) -> Vec<&str> {
