@@ -18,6 +18,8 @@ use std::time::Duration;
 mod cooked;
 #[path = "dissect/hostile.rs"]
 mod hostile;
+#[path = "dissect/links.rs"]
+mod links;
 #[path = "dissect/listing.rs"]
 mod listing;
 

@@ -24,11 +24,11 @@ fn blessing() -> bool {
     std::env::var_os("LAYERLAB_BLESS").is_some()
 }
 
-/// The made frames as a classic capture file.
-fn pcap(frames: &[made::Made]) -> Vec<u8> {
+/// Made frames as a classic capture file of this link type.
+fn pcap(link: u32, frames: &[made::Made]) -> Vec<u8> {
     let mut file = Vec::new();
-    // Magic number, version 2.4, no offset, longest frame, Ethernet.
-    for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 65_535, 1u32] {
+    // Magic number, version 2.4, no offset, longest frame.
+    for word in [0xa1b2_c3d4, 4 << 16 | 2, 0, 0, 65_535, link] {
         file.extend(word.to_le_bytes());
     }
     for (second, made) in frames.iter().enumerate() {
@@ -40,16 +40,28 @@ fn pcap(frames: &[made::Made]) -> Vec<u8> {
     file
 }
 
+/// Name, link type and frames of each capture that is made.
+fn captures() -> [(&'static str, u32, Vec<made::Made>); 6] {
+    [
+        ("made", 1, made::frames()),
+        ("made-sll", 113, made::cooked(false)),
+        ("made-sll2", 276, made::cooked(true)),
+        ("made-raw", 101, made::raw()),
+        ("made-null", 0, made::loopback(false)),
+        ("made-loop", 108, made::loopback(true)),
+    ]
+}
+
 #[test]
-fn the_made_capture_is_what_the_builders_build() {
-    let made = pcap(&made::frames());
-    if blessing() {
-        fs::write(data("stack-made.pcap"), &made).expect("written");
+fn the_made_captures_are_what_the_builders_build() {
+    for (name, link, frames) in captures() {
+        let file = data(&format!("stack-{name}.pcap"));
+        let made = pcap(link, &frames);
+        if blessing() {
+            fs::write(&file, &made).expect("written");
+        }
+        assert!(made == fs::read(file).expect(name), "{name}: bless and look at the difference");
     }
-    assert!(
-        made == fs::read(data("stack-made.pcap")).expect("stack-made.pcap"),
-        "bless and look at the difference"
-    );
 }
 
 /// Our reading of a capture, and whether the frame is whole.
@@ -114,10 +126,13 @@ fn compare(capture: &str, table: &str, but: &str) {
 
 #[test]
 fn made_frames_read_as_tshark_reads_them() {
-    if blessing() {
-        fs::write(data("stack-made.pcap"), pcap(&made::frames())).expect("written");
+    for (name, link, frames) in captures() {
+        let file = format!("stack-{name}.pcap");
+        if blessing() {
+            fs::write(data(&file), pcap(link, &frames)).expect("written");
+        }
+        compare(&file, &format!("stack-{name}.tsv"), "");
     }
-    compare("stack-made.pcap", "stack-made.tsv", "");
 }
 
 /// ARP, multicast and a WebSocket between two hosts, as `tcpdump -i any` writes them in both versions.

@@ -25,8 +25,8 @@ mod writer;
 pub use mark::{Mark, MarkError, PREFIX};
 pub use note::{Stamp, deed_block, note, parse_deed, parse_note};
 pub use reader::{
-    Comments, Interface, Item, LINK_ETHERNET, LINK_SLL, LINK_SLL2, ReadError, Reader, Record, Section,
-    unpacked,
+    Comments, Interface, Item, LINK_ETHERNET, LINK_LOOP, LINK_NULL, LINK_RAW, LINK_SLL, LINK_SLL2, ReadError,
+    Reader, Record, Section, unpacked,
 };
 pub use run::{parse_run, run_comment};
 pub use sink::{CaptureSink, Narrator};

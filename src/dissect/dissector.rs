@@ -114,7 +114,7 @@ impl Dissector {
                 let protocol = acting(ip, &carried);
                 (Packet::Ip(ip_header(ip), carried), protocol)
             }
-            Network::Other(ethertype) => (Packet::Other(*ethertype), layer_of(frame.link)),
+            Network::Other(number) => (Packet::Other(*number), facts.link.innermost()),
             Network::Malformed(m) => (Packet::Malformed(*m), m.protocol),
         };
         let cause = cause(&packet).or(request).and_then(|of| self.events.get(&of).copied());
@@ -136,7 +136,7 @@ impl Dissector {
                 len: frame.len,
                 source: facts.source,
                 destination: facts.destination,
-                cooked: facts.cooked,
+                link: facts.link,
                 packet,
             })),
             bytes: self.with_bytes.then(|| Located {
@@ -198,14 +198,6 @@ impl Dissector {
         };
         self.quotes.see(frame.id, ip, transport);
         carried
-    }
-}
-
-/// What a frame of this link type begins with.
-const fn layer_of(link: LinkType) -> Protocol {
-    match link {
-        LinkType::Ethernet => Protocol::Ethernet,
-        LinkType::Sll | LinkType::Sll2 => Protocol::Sll,
     }
 }
 

@@ -4,7 +4,8 @@ use super::dissector::Frame;
 use super::sides::Sides;
 use super::tell::{Tell, both};
 use crate::capture::{
-    Item, LINK_ETHERNET, LINK_SLL, LINK_SLL2, Mark, ReadError, Reader, Record, parse_note, parse_run,
+    Item, LINK_ETHERNET, LINK_LOOP, LINK_NULL, LINK_RAW, LINK_SLL, LINK_SLL2, Mark, ReadError, Reader,
+    Record, parse_note, parse_run,
 };
 use crate::model::{Flow, FrameId, LinkType, Moment, Outcome, Run, Sink, Time, WireFrame};
 use crate::stack;
@@ -21,10 +22,10 @@ pub enum FileError {
     /// The listener failed.
     #[error("writing what happened failed: {0}")]
     Sink(#[source] io::Error),
-    /// A packet that begins with another header than Ethernet's or a cooked capture's.
+    /// A packet that begins with a header that is not known.
     #[error(
-        "frame {frame} is of link type {link}; only Ethernet (link type {LINK_ETHERNET}) and Linux cooked captures \
-         ({LINK_SLL} and {LINK_SLL2}) are dissected"
+        "frame {frame} is of link type {link}; dissected are Ethernet ({LINK_ETHERNET}), Linux cooked captures \
+         ({LINK_SLL}, {LINK_SLL2}), loopback captures ({LINK_NULL}, {LINK_LOOP}) and bare IP packets ({LINK_RAW})"
     )]
     Link {
         /// Its number in the file.

@@ -1,7 +1,7 @@
 //! Who is the client in somebody else's capture: whoever spoke first.
 
 use super::recent::Recent;
-use crate::model::{ArpOperation, Direction, IcmpKind, TcpFlags};
+use crate::model::{ArpOperation, Direction, IcmpKind, LinkHeader, TcpFlags};
 use crate::stack::{Facts, Network, Transport};
 use std::net::IpAddr;
 
@@ -34,7 +34,7 @@ impl Sides {
     /// spoken so, it is the host that was seen first.
     pub(super) fn direction(&mut self, facts: &Facts<'_>) -> Direction {
         // A cooked capture is of all interfaces of a host, and says nothing of the receivers' addresses.
-        if facts.source == facts.destination || facts.cooked.is_some() {
+        if facts.source == facts.destination || matches!(facts.link.header, LinkHeader::Cooked(_)) {
             return self.on_one_host(facts);
         }
         if self.client.is_none() && opens(facts) {

@@ -7,6 +7,7 @@ pub mod deed;
 mod event;
 mod field;
 mod ledger;
+mod link_layer;
 mod machine;
 mod offload;
 mod packet;
@@ -27,11 +28,12 @@ pub use cite::{Cite, Document};
 pub use event::{Event, EventId, Evidence, Heading, Located, Waiting, What, WireChange, WireSet};
 pub use field::{Field, Header, Meaning, Value};
 pub use ledger::{Class, Delivery, Fate, FrameId, Row, Rule, TooBig};
+pub use link_layer::{Cooked, LinkHeader, LinkLayer, LinkType, Tag, TagKind, Tags};
 pub use machine::{Hangup, Input, Machine, Outbox};
 pub use offload::{Offload, PartialChecksum, SegmentKind, Segmentation};
 pub use packet::{
-    Arp, ArpOperation, Carried, Cooked, Icmp, IcmpKind, Ip, IpFragment, LinkType, Malformed, Neighbor,
-    Packet, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Icmp, IcmpKind, Ip, IpFragment, Malformed, Neighbor, Packet, Problem, Seen,
+    Tcp, TcpFlags, TcpNote, Udp,
 };
 pub use place::{Direction, Place, Side};
 pub use program::{Exit, Listener, ProgramNote};

@@ -4,52 +4,11 @@
 //! raw ones are in the frame's [`Header`](super::Header)s.
 
 use super::ledger::FrameId;
+use super::link_layer::LinkLayer;
 use super::place::Direction;
 use super::protocol::Protocol;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// What a captured frame begins with.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum LinkType {
-    /// An Ethernet header.
-    #[default]
-    Ethernet,
-    /// Linux's cooked header, which a capture has where there is no link-layer header.
-    Sll,
-    /// Its second version, which names the interface.
-    Sll2,
-}
-
-impl LinkType {
-    /// Octets of that header.
-    pub const fn header_len(self) -> usize {
-        match self {
-            LinkType::Ethernet => 14,
-            LinkType::Sll => 16,
-            LinkType::Sll2 => 20,
-        }
-    }
-}
-
-/// What a cooked header says: the kernel's words on the packet, not octets of any wire.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Cooked {
-    /// Which version.
-    pub link: LinkType,
-    /// 0 to this host, 1 broadcast, 2 multicast, 3 to another host, 4 sent by this host.
-    pub packet_type: u16,
-    /// The interface's kind, one of Linux's ARPHRD_ numbers: 1 Ethernet, 772 loopback.
-    pub hardware: u16,
-    /// Octets of the sender's link-layer address.
-    pub address_len: u16,
-    /// That address, as much of it as fits.
-    pub address: [u8; 8],
-    /// The EtherType of what it carries, or a number of another kind.
-    pub protocol: u16,
-    /// The interface's number, in the second version.
-    pub interface: Option<u32>,
-}
 
 /// A decoded frame.
 #[derive(Clone, PartialEq, Debug)]
@@ -62,10 +21,10 @@ pub struct Seen {
     pub len: u32,
     /// Ethernet source; of a cooked frame the sender's address, where it has one of 6 octets.
     pub source: [u8; 6],
-    /// Ethernet destination; zeros of a cooked frame, which does not hold it.
+    /// Ethernet destination; zeros where the capture does not hold it.
     pub destination: [u8; 6],
-    /// Of a frame from a cooked capture, what that has in the place of Ethernet's header.
-    pub cooked: Option<Cooked>,
+    /// What stands below the packet: Ethernet's header, or what a capture has in its place, and VLAN tags.
+    pub link: LinkLayer,
     /// What it carries.
     pub packet: Packet,
 }

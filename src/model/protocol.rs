@@ -15,6 +15,10 @@ pub enum Protocol {
     Ethernet,
     /// Linux's cooked capture header.
     Sll,
+    /// The loopback header of BSD captures.
+    Null,
+    /// A VLAN tag.
+    Vlan,
     /// ARP for IPv4 over Ethernet.
     Arp,
     /// IPv4.
@@ -117,10 +121,12 @@ const fn osi(low: u8, high: u8) -> Option<OsiSpan> {
 
 impl Protocol {
     /// Every protocol of the table, bottom up.
-    pub const ALL: [Protocol; 17] = [
+    pub const ALL: [Protocol; 19] = [
         Protocol::Wire,
         Protocol::Ethernet,
         Protocol::Sll,
+        Protocol::Null,
+        Protocol::Vlan,
         Protocol::Arp,
         Protocol::Ipv4,
         Protocol::Ipv6,
@@ -143,6 +149,8 @@ impl Protocol {
             Protocol::Wire => "wire",
             Protocol::Ethernet => "eth",
             Protocol::Sll => "sll",
+            Protocol::Null => "null",
+            Protocol::Vlan => "vlan",
             Protocol::Arp => "arp",
             Protocol::Ipv4 => "ip",
             Protocol::Ipv6 => "ipv6",
@@ -177,6 +185,14 @@ impl Protocol {
                 tcpip: Some(TcpIp::Link),
                 cite: Cite::named("LINKTYPE_LINUX_SLL2", ""),
             },
+            Protocol::Null => Standing {
+                osi: Some(OsiSpan { low: 2, high: 2, convention: true }),
+                tcpip: Some(TcpIp::Link),
+                cite: Cite::named("LINKTYPE_NULL", ""),
+            },
+            Protocol::Vlan => {
+                Standing { osi: osi(2, 2), tcpip: Some(TcpIp::Link), cite: Cite::named("IEEE 802.1Q", "9") }
+            }
             Protocol::Arp => {
                 Standing { osi: osi(2, 3), tcpip: Some(TcpIp::Link), cite: Cite::rfc(1122, "2.3.2") }
             }

@@ -89,6 +89,7 @@ pub(super) fn rows(located: &Located) -> Vec<Octets> {
         let name = match header.protocol {
             Protocol::Data => "data",
             Protocol::Sll => "cooked",
+            Protocol::Null => "loopback",
             protocol => title(protocol),
         };
         parts.push((name, at));
@@ -311,6 +312,8 @@ pub(super) const fn title(protocol: Protocol) -> &'static str {
         Protocol::Wire => "wire",
         Protocol::Ethernet => "Ethernet",
         Protocol::Sll => "Linux cooked capture",
+        Protocol::Null => "loopback header",
+        Protocol::Vlan => "VLAN tag",
         Protocol::Arp => "ARP",
         Protocol::Ipv4 => "IPv4",
         Protocol::Ipv6 => "IPv6",

@@ -56,6 +56,22 @@ pub const ROWS: &[Row] = &[
         &[Protocol::Sll],
     ),
     row(
+        "Loopback header (macOS, BSD)",
+        "~2",
+        "Link",
+        "the capture's own: loopback has no link",
+        Cite::named("LINKTYPE_NULL", ""),
+        &[Protocol::Null],
+    ),
+    row(
+        "VLAN tag (802.1Q)",
+        "2",
+        "Link",
+        "between Ethernet's addresses and its type",
+        Cite::named("IEEE 802.1Q", "9"),
+        &[Protocol::Vlan],
+    ),
+    row(
         "ARP",
         "2-3",
         "Link",

@@ -3,13 +3,15 @@
 
 use super::checksum::Pseudo;
 use super::l2_link::arp::{self, ArpPacket};
-use super::l2_link::ethernet::{Frame, HEADER_LEN, ethertype};
-use super::l2_link::sll;
+use super::l2_link::ethernet::{Frame, ethertype};
+use super::l2_link::{null, sll, vlan};
 use super::l3_internet::icmp::{self, Message};
 use super::l3_internet::{ipv4, ipv6, protocol};
 use super::l4_transport::tcp::{self, SackBlocks, Segment, TcpOption};
 use super::l4_transport::udp::{self, Datagram};
-use crate::model::{Cooked, IcmpKind, IpFragment, LinkType, Malformed, Neighbor, TcpFlags};
+use crate::model::{
+    IcmpKind, IpFragment, LinkHeader, LinkLayer, LinkType, Malformed, Neighbor, Tags, TcpFlags,
+};
 use std::net::IpAddr;
 
 /// What a frame says. Offsets in a [`Malformed`] count from the frame's first octet.
@@ -17,10 +19,10 @@ use std::net::IpAddr;
 pub struct Facts<'a> {
     /// Ethernet source; of a frame too short to hold it, what is there and zeros.
     pub source: [u8; 6],
-    /// Ethernet destination; of a frame too short to hold it, what is there and zeros. Zeros of a cooked frame.
+    /// Ethernet destination; of a frame too short to hold it, what is there and zeros. Zeros where the capture has none.
     pub destination: [u8; 6],
-    /// Of a frame from a cooked capture, its header.
-    pub cooked: Option<Cooked>,
+    /// What stands below the packet.
+    pub link: LinkLayer,
     /// What it carries.
     pub network: Network<'a>,
 }
@@ -180,29 +182,51 @@ pub fn decode(frame: &[u8]) -> Facts<'_> {
     let [mut destination, mut source] = [[0; 6]; 2];
     destination.copy_from_slice(&addresses[..6]);
     source.copy_from_slice(&addresses[6..]);
+    let mut link = LinkLayer::default();
     let network = match Frame::new(frame) {
-        Ok(ethernet) => decode_network(ethernet.ethertype(), ethernet.payload(), HEADER_LEN),
+        Ok(ethernet) => decode_tagged(&mut link, ethernet.ethertype(), ethernet.payload()),
         Err(e) => Network::Malformed(e),
     };
-    Facts { source, destination, cooked: None, network }
+    Facts { source, destination, link, network }
 }
 
 /// Reads a frame as a capture of this link type has it.
 pub fn decode_as(link: LinkType, frame: &[u8]) -> Facts<'_> {
-    let Some(header_len) = sll::header_len(link) else { return decode(frame) };
-    let (mut source, destination) = ([0; 6], [0; 6]);
-    match sll::decode(link, frame) {
-        Ok((cooked, payload)) => {
-            if cooked.address_len == 6 {
-                source.copy_from_slice(&cooked.address[..6]);
+    let mut source = [0; 6];
+    let mut layer = LinkLayer { header: LinkHeader::Absent, tags: Tags::default() };
+    let network = match link {
+        LinkType::Ethernet => return decode(frame),
+        LinkType::Sll | LinkType::Sll2 => match sll::decode(link, frame) {
+            Ok((cooked, payload)) => {
+                if cooked.address_len == 6 {
+                    source.copy_from_slice(&cooked.address[..6]);
+                }
+                layer.header = LinkHeader::Cooked(cooked);
+                match sll::ethertype(&cooked) {
+                    Some(number) => decode_tagged(&mut layer, number, payload),
+                    None => Network::Other(cooked.protocol),
+                }
             }
-            let network = match sll::ethertype(&cooked) {
-                Some(number) => decode_network(number, payload, header_len),
-                None => Network::Other(cooked.protocol),
-            };
-            Facts { source, destination, cooked: Some(cooked), network }
-        }
-        Err(e) => Facts { source, destination, cooked: None, network: Network::Malformed(e) },
+            Err(e) => Network::Malformed(e),
+        },
+        LinkType::Null | LinkType::Loop => match null::decode(link, frame) {
+            Ok((family, payload)) => {
+                layer.header = LinkHeader::Loopback { family };
+                let number = null::ethertype(link, family).unwrap_or(0);
+                decode_network(number, payload, link.header_len())
+            }
+            Err(e) => Network::Malformed(e),
+        },
+        LinkType::Raw => decode_network(raw_ethertype(frame), frame, 0),
+    };
+    Facts { source, destination: [0; 6], link: layer, network }
+}
+
+/// The EtherType that would announce this packet, as its version says. What has neither version is no IPv4.
+pub(crate) fn raw_ethertype(packet: &[u8]) -> u16 {
+    match packet.first() {
+        Some(first) if first >> 4 == 6 => ethertype::IPV6,
+        _ => ethertype::IPV4,
     }
 }
 
@@ -211,7 +235,18 @@ pub(crate) fn outward(e: Malformed, by: usize) -> Malformed {
     Malformed { offset: e.offset + by, ..e }
 }
 
-/// What follows a link-layer header of `header_len` octets.
+/// What follows a link-layer header: VLAN tags, which join it, and a packet.
+fn decode_tagged<'a>(link: &mut LinkLayer, number: u16, payload: &'a [u8]) -> Network<'a> {
+    let tags_at = link.header_len();
+    let (tags, behind) = vlan::decode_all(number, payload);
+    link.tags = tags;
+    match behind {
+        Ok((number, payload)) => decode_network(number, payload, link.header_len()),
+        Err(e) => Network::Malformed(outward(e, tags_at)),
+    }
+}
+
+/// What follows a link layer of `header_len` octets.
 fn decode_network(number: u16, payload: &[u8], header_len: usize) -> Network<'_> {
     let read = match number {
         ethertype::ARP => arp::Packet::new(payload).map(|packet| match packet.ipv4_over_ethernet() {

@@ -140,6 +140,16 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// The last field is read otherwise: it has this value.
+    pub(crate) fn reads(&mut self, value: Value) -> &mut Fields<'a> {
+        if self.there
+            && let Some(last) = self.header.fields.last_mut()
+        {
+            last.value = value;
+        }
+        self
+    }
+
     /// What the last field's value stands for.
     pub(crate) fn means(&mut self, meaning: Meaning) -> &mut Fields<'a> {
         if self.there

@@ -1,13 +1,16 @@
 //! A frame as the fields of its headers, in wire order, under Wireshark's names.
 
 use super::checksum::Pseudo;
-use super::facts::Place;
+use super::facts::{Place, raw_ethertype};
 use super::fields::Fields;
 use super::l2_link::ethernet::{Frame, HEADER_LEN, ethertype};
-use super::l2_link::{arp_fields, ethernet_fields, sll, sll_fields, sll_trailer, trailer_fields};
+use super::l2_link::{
+    arp_fields, ethernet_fields, null, null_fields, sll, sll_fields, sll_trailer, trailer_fields, vlan,
+    vlan_fields,
+};
 use super::l3_internet::{icmp, ipv4, ipv6, protocol};
 use super::l4_transport::{tcp, udp};
-use crate::model::{Header, LinkType, Protocol};
+use crate::model::{Header, LinkType, Protocol, Tag, TagKind, Tags};
 
 /// Every field of every header in `frame`, outermost first and in wire order, named as Wireshark 4.0 names
 /// it, with values that print as `tshark -T fields` prints them. Takes any octets: of what is cut short or
@@ -17,7 +20,7 @@ use crate::model::{Header, LinkType, Protocol};
 /// (`tcp.payload`, `udp.payload`) but outside the header's range; an ICMP echo's data, and what layerlab
 /// does not decode, is a header of [`Protocol::Data`] with `data.data`. The packet that an ICMP error
 /// quotes follows with headers of its own. Octets after the packet are a last header of
-/// [`Protocol::Ethernet`] with `eth.padding` or `eth.trailer`.
+/// [`Protocol::Ethernet`] with `eth.padding` or a trailer.
 ///
 /// Checksums carry [`Checksum`](crate::model::Meaning::Checksum) where all that they sum is there, so not
 /// in fragments. `tcp.options.sack_le` and `sack_re` are as they stand, like `tcp.seq_raw`.
@@ -26,24 +29,62 @@ pub fn headers(frame: &[u8]) -> Vec<Header> {
     let Ok(ethernet) = Frame::new(frame) else {
         return all;
     };
-    let end = network(&mut all, ethernet.ethertype(), ethernet.payload(), HEADER_LEN);
-    all.extend(trailer_fields(frame, end));
+    let (end, innermost) = tagged(&mut all, ethernet.ethertype(), ethernet.payload(), HEADER_LEN);
+    all.extend(trailer_fields(frame, end, innermost));
     all
 }
 
-/// The same of a frame as a capture of this link type has it: a cooked header is of [`Protocol::Sll`].
+/// The same of a frame as a capture of this link type has it: a cooked header is of [`Protocol::Sll`], a loopback
+/// header of [`Protocol::Null`]; what follows a packet that stands alone is in no field.
 pub fn headers_as(link: LinkType, frame: &[u8]) -> Vec<Header> {
-    let Some(header_len) = sll::header_len(link) else { return headers(frame) };
-    let mut all = vec![sll_fields(link, frame)];
-    let Ok((cooked, payload)) = sll::decode(link, frame) else {
-        return all;
-    };
-    let end = match sll::ethertype(&cooked) {
-        Some(number) => network(&mut all, number, payload, header_len),
-        None => data(&mut all, payload, header_len),
-    };
-    all.extend(sll_trailer(frame, end));
+    let mut all = Vec::new();
+    match link {
+        LinkType::Ethernet => return headers(frame),
+        LinkType::Sll | LinkType::Sll2 => {
+            all.push(sll_fields(link, frame));
+            let Ok((cooked, payload)) = sll::decode(link, frame) else {
+                return all;
+            };
+            let (end, innermost) = match sll::ethertype(&cooked) {
+                Some(number) => tagged(&mut all, number, payload, link.header_len()),
+                None => (data(&mut all, payload, link.header_len()), None),
+            };
+            all.extend(match innermost {
+                None => sll_trailer(frame, end),
+                innermost => trailer_fields(frame, end, innermost),
+            });
+        }
+        LinkType::Null | LinkType::Loop => {
+            all.push(null_fields(link, frame));
+            if let Ok((family, payload)) = null::decode(link, frame) {
+                network(&mut all, null::ethertype(link, family).unwrap_or(0), payload, link.header_len());
+            }
+        }
+        LinkType::Raw => {
+            network(&mut all, raw_ethertype(frame), frame, 0);
+        }
+    }
     all
+}
+
+/// The VLAN tags that this EtherType announces, and the headers of what follows them. Gives where that ends, and the innermost tag.
+fn tagged(
+    all: &mut Vec<Header>,
+    mut number: u16,
+    mut payload: &[u8],
+    mut base: usize,
+) -> (usize, Option<TagKind>) {
+    let mut innermost = None;
+    for _ in 0..Tags::MAX {
+        let Some(kind) = vlan::kind(number) else { break };
+        all.push(vlan_fields(kind, payload, base));
+        innermost = Some(kind);
+        let Ok((_, next, rest)) = vlan::decode(kind, payload) else {
+            return (base + payload.len(), innermost);
+        };
+        (number, payload, base) = (next, rest, base + Tag::LEN);
+    }
+    (network(all, number, payload, base), innermost)
 }
 
 /// The headers of what a link-layer header of `base` octets announces. Gives where it ends.

@@ -6,8 +6,11 @@ use super::l2_link::ethernet::{self, ethertype};
 use super::l3_internet::{icmp, ipv4, ipv6, protocol};
 use super::l4_transport::tcp::{self, SackBlocks, TcpOption};
 use super::l4_transport::udp;
+use super::octets::be16;
 use super::*;
-use crate::model::{ArpOperation, Class, TcpFlags};
+use crate::model::{
+    ArpOperation, Class, Header, LinkHeader, LinkType, Problem, Protocol, Tag, TagKind, Tags, TcpFlags,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -319,4 +322,99 @@ proptest! {
         fuzz_tcp_options(&octets);
         fuzz_ipv6_extensions(&octets);
     }
+}
+
+/// Every field of the packet of a frame, with what it says.
+fn packet_fields(headers: &[Header]) -> Vec<(&'static str, String)> {
+    let below = [Protocol::Ethernet, Protocol::Sll, Protocol::Null, Protocol::Vlan];
+    let packet = headers.iter().filter(|header| !below.contains(&header.protocol));
+    packet.flat_map(|header| &header.fields).map(|field| (field.name, field.value.to_string())).collect()
+}
+
+fn tag() -> impl Strategy<Value = Tag> {
+    let kind = prop_oneof![Just(TagKind::Customer), Just(TagKind::Service)];
+    (kind, 0..4096u16, 0..8u8).prop_map(|(kind, id, priority)| Tag { kind, id, priority })
+}
+
+proptest! {
+    #[test]
+    fn what_stands_below_a_packet_changes_nothing_in_it(
+        frame in shaped(), list in vec(tag(), 0..=Tags::MAX), drop_eligible: bool
+    ) {
+        let number = be16(&frame, 12);
+        prop_assume!(l2_link::vlan::kind(number).is_none() && number > ethertype::MAX_LENGTH);
+        let expected = packet_fields(&headers(&frame));
+        let mut tags = Tags::default();
+        let mut behind = Vec::new();
+        for tag in &list {
+            prop_assert!(tags.push(*tag));
+            let control = u16::from(tag.priority) << 13 | u16::from(drop_eligible) << 12 | tag.id;
+            behind.extend(if tag.kind == TagKind::Customer { [0x81, 0x00] } else { [0x88, 0xa8] });
+            behind.extend(control.to_be_bytes());
+        }
+        behind.extend(&frame[12..]);
+        let mut captures = vec![
+            (LinkType::Ethernet, tags, [&frame[..12], &behind].concat()),
+            (LinkType::Sll, tags, [&[0; 14], &behind[..]].concat()),
+            (LinkType::Sll2, tags, [&behind[..2], &[0; 18], &behind[2..]].concat()),
+        ];
+        let family = match number {
+            ethertype::IPV4 => Some(2u32),
+            ethertype::IPV6 => Some(30),
+            _ => None,
+        };
+        if let Some(family) = family {
+            let none = Tags::default();
+            captures.push((LinkType::Null, none, [&family.to_le_bytes(), &frame[14..]].concat()));
+            captures.push((LinkType::Null, none, [&family.to_be_bytes(), &frame[14..]].concat()));
+            captures.push((LinkType::Loop, none, [&family.to_be_bytes(), &frame[14..]].concat()));
+            captures.push((LinkType::Raw, none, frame[14..].to_vec()));
+        }
+        for (link, tags, octets) in captures {
+            let facts = decode_as(link, &octets);
+            prop_assert_eq!(facts.link.tags, tags, "{:?}", link);
+            prop_assert_eq!(facts.link.header_len() + frame.len() - 14, octets.len());
+            prop_assert_eq!(packet_fields(&headers_as(link, &octets)), expected.clone(), "{:?}", link);
+            match (facts.network, decode(&frame).network) {
+                (Network::Ip(ip, _), Network::Ip(alone, _)) => prop_assert_eq!(ip, alone),
+                (Network::Malformed(ours), Network::Malformed(alone)) => {
+                    prop_assert_eq!(ours.problem, alone.problem);
+                    prop_assert_eq!(ours.offset + frame.len(), alone.offset + octets.len());
+                }
+                (ours, alone) => prop_assert_eq!(format!("{ours:?}"), format!("{alone:?}")),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_tag_that_is_cut_off_is_malformed_and_one_too_many_is_not_read() {
+    let frame = ethernet_frame(0x8100, &[0x20, 0x05, 0x88, 0xa8, 0, 6, 8]);
+    let facts = decode(&frame);
+    assert_eq!(facts.link.tags.iter().map(|tag| (tag.id, tag.priority)).collect::<Vec<_>>(), [(5, 1)]);
+    let Network::Malformed(m) = facts.network else { panic!("{facts:?}") };
+    assert_eq!((m.protocol, m.offset), (Protocol::Vlan, 18));
+    let deep = ethernet_frame(0x8100, &[0, 1, 0x81, 0].repeat(Tags::MAX + 1));
+    let facts = decode(&deep);
+    assert_eq!(facts.link.tags.len(), Tags::MAX);
+    assert!(matches!(facts.network, Network::Other(0x8100)), "{facts:?}");
+    let all = headers(&deep);
+    assert_eq!(all.iter().filter(|header| header.protocol == Protocol::Vlan).count(), Tags::MAX);
+    assert_eq!(all.last().map(|header| header.protocol), Some(Protocol::Data));
+}
+
+#[test]
+fn a_loopback_family_is_read_in_the_order_that_makes_sense() {
+    let family = |link, octets: &[u8]| match decode_as(link, octets).link.header {
+        LinkHeader::Loopback { family } => Some(family),
+        _ => None,
+    };
+    assert_eq!(family(LinkType::Null, &[30, 0, 0, 0]), Some(30));
+    assert_eq!(family(LinkType::Null, &[0, 0, 0, 30]), Some(30));
+    assert_eq!(family(LinkType::Loop, &[0, 0, 0, 24]), Some(24));
+    assert_eq!(family(LinkType::Loop, &[24, 0, 0, 0]), Some(24 << 24));
+    assert_eq!(family(LinkType::Null, &[30, 0, 0]), None);
+    // Whatever begins with neither version of IP is told as what it is not.
+    let Network::Malformed(m) = decode_as(LinkType::Raw, &[0x75; 40]).network else { panic!("no version 7") };
+    assert_eq!((m.protocol, m.problem), (Protocol::Ipv4, Problem::BadVersion { value: 7 }));
 }

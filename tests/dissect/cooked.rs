@@ -5,7 +5,7 @@ use super::{folder, told};
 use layerlab::capture::Reader;
 use layerlab::dissect::{Tell, read};
 use layerlab::model::websocket::{Completes, Step};
-use layerlab::model::{ArpOperation, Direction, Packet, Side, What};
+use layerlab::model::{ArpOperation, Direction, LinkHeader, Packet, Side, What};
 use layerlab::narrate::Json;
 use std::fs::File;
 use std::io::Read;
@@ -18,7 +18,7 @@ fn what_stands_above_a_cooked_header_is_read_as_ever() {
         for event in &ear.events {
             match &event.what {
                 What::Frame(seen) => {
-                    let cooked = seen.cooked.expect("a cooked header");
+                    let LinkHeader::Cooked(cooked) = seen.link.header else { panic!("a cooked header") };
                     assert_eq!((cooked.hardware, cooked.address_len), (1, 6));
                     assert_eq!(cooked.interface.is_some(), interface);
                     // The client captured: what it sent is the client's.
@@ -54,7 +54,7 @@ fn what_stands_above_a_cooked_header_is_read_as_ever() {
 }
 
 /// What is told of a file.
-fn sentences(file: impl Read) -> Vec<String> {
+pub(crate) fn sentences(file: impl Read) -> Vec<String> {
     let mut tell = Tell::new(Json::new(Vec::new())).with_bytes(true);
     read(&mut Reader::new(file).unwrap(), &mut tell).unwrap();
     let lines = String::from_utf8(tell.into_inner().into_inner()).unwrap();

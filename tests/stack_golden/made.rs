@@ -2,7 +2,7 @@
 
 use etherparse::{
     EtherType, Ethernet2Header, IpFragOffset, IpHeaders, IpNumber, Ipv4Header, Ipv4Options, Ipv6Extensions,
-    Ipv6FragmentHeader, Ipv6Header, Ipv6RawExtHeader, PacketBuilder, TcpOptionElement,
+    Ipv6FragmentHeader, Ipv6Header, Ipv6RawExtHeader, PacketBuilder, TcpOptionElement, VlanId,
 };
 use pnet::packet::arp::{ArpHardwareTypes, ArpOperation, ArpOperations, MutableArpPacket};
 use pnet::packet::ethernet::EtherTypes;
@@ -31,6 +31,7 @@ fn whole(frame: Vec<u8>) -> Made {
 pub(crate) fn frames() -> Vec<Made> {
     let mut all = Vec::new();
     all.extend(link().into_iter().map(whole));
+    all.extend(tagged().into_iter().map(whole));
     all.extend(ipv4().into_iter().map(whole));
     all.extend(tcp().into_iter().map(whole));
     all.extend(udp().into_iter().map(whole));
@@ -96,6 +97,58 @@ fn link() -> Vec<Vec<u8>> {
         padded_long,
         padded_dirty,
         over_min,
+    ]
+}
+
+/// A frame behind these tags: EtherType and control information each.
+fn behind(tags: &[(u16, u16)], frame: &[u8]) -> Vec<u8> {
+    let mut tagged = frame[..12].to_vec();
+    for (number, control) in tags {
+        tagged.extend(number.to_be_bytes());
+        tagged.extend(control.to_be_bytes());
+    }
+    tagged.extend(&frame[12..]);
+    tagged
+}
+
+/// VLAN tags: one and several, of both kinds, before packets and what is none, with padding and trailers.
+fn tagged() -> Vec<Vec<u8>> {
+    const Q: u16 = 0x8100;
+    const AD: u16 = 0x88a8;
+    const OLD: u16 = 0x9100;
+    let padded = |tags: &[(u16, u16)], len| {
+        let mut frame = behind(tags, &arp(ArpOperations::Request));
+        frame.resize(len, 0);
+        frame
+    };
+    let mut built = Vec::new();
+    PacketBuilder::ethernet2(A_MAC, B_MAC)
+        .double_vlan(VlanId::try_new(4000).expect("12 bits"), VlanId::try_new(5).expect("12 bits"))
+        .ipv6(A6, B6, 64)
+        .tcp(40000, 40001, 1, 2)
+        .syn()
+        .write(&mut built, b"")
+        .expect("a Vec");
+    let mut trailed = behind(&[(Q, 7), (Q, 5)], &udp_v4(b"trailer after me"));
+    trailed.extend(b"not mine");
+    vec![
+        behind(&[(Q, 0xa064)], &udp_v4(b"in a VLAN")),
+        behind(&[(Q, 0x5000)], &udp_v4(b"priority alone")),
+        built,
+        behind(&[(AD, 0xffff), (Q, 0x2005)], &udp_v4(b"in two")),
+        behind(&[(AD, 100)], &udp_v4(b"the provider's alone")),
+        behind(&[(Q, 7), (AD, 5)], &udp_v4(b"the wrong way round")),
+        behind(&[(OLD, 7), (Q, 5)], &udp_v4(b"before 802.1ad")),
+        behind(&[(Q, 1), (Q, 2), (Q, 3), (Q, 4)], &udp_v4(b"as many as are read")),
+        behind(&[(Q, 7)], &ethernet(EtherType(0x88b5), b"an experiment")),
+        behind(&[(AD, 7)], &ethernet(EtherType(0x88b5), b"an experiment")),
+        trailed,
+        padded(&[(Q, 5)], 60),
+        padded(&[(Q, 5)], 64),
+        padded(&[(Q, 5)], 50), // shorter than a frame can be: no padding
+        padded(&[(AD, 5)], 64),
+        padded(&[(AD, 6), (Q, 5)], 70),
+        padded(&[], 50),
     ]
 }
 
@@ -411,5 +464,62 @@ fn cut() -> Vec<Made> {
     let mut made: Vec<Made> =
         [60, 70].map(|kept| Made { frame: segment.clone(), kept }).into_iter().collect();
     made.push(Made { frame: datagram, kept: 50 });
+    made
+}
+
+/// Tagged packets as a cooked capture has them, in its first version or its second.
+pub(crate) fn cooked(second: bool) -> Vec<Made> {
+    let mut trailed = behind(&[(0x8100, 5)], &udp_v4(b"ab"));
+    trailed.extend(b"not mine");
+    let mut padded = behind(&[(0x88a8, 5)], &udp_v4(b"ab"));
+    padded.resize(62, 0);
+    let sent = [
+        behind(&[(0x8100, 0xa064)], &udp_v4(b"in a VLAN")),
+        behind(&[(0x88a8, 0xa064), (0x8100, 6)], &arp(ArpOperations::Request)),
+        trailed,
+        padded,
+    ];
+    let head = |protocol: &[u8]| match second {
+        // Type, reserved, interface 3, hardware, sent by us, length of the address, and that; or without the interface.
+        true => [protocol, &[0, 0, 0, 0, 0, 3, 0, 1, 4, 6], &A_MAC, &[0, 0]].concat(),
+        false => [&[0, 4, 0, 1, 0, 6], &A_MAC[..], &[0, 0], protocol].concat(),
+    };
+    sent.iter().map(|frame| whole([&head(&frame[12..14]), &frame[14..]].concat())).collect()
+}
+
+/// A packet of each version, and with octets behind it.
+fn packets() -> [Vec<u8>; 3] {
+    let mut six = Vec::new();
+    v6().udp(40000, 40001).write(&mut six, b"hello six").expect("a Vec");
+    let four = udp_v4(b"hello")[14..].to_vec();
+    [[&four[..], b"behind"].concat(), four, six[14..].to_vec()]
+}
+
+/// Packets without a header below them.
+pub(crate) fn raw() -> Vec<Made> {
+    packets().into_iter().map(whole).collect()
+}
+
+/// Packets behind a loopback header: in network byte order alone (LINKTYPE_LOOP), or in either.
+pub(crate) fn loopback(network_order: bool) -> Vec<Made> {
+    let [trailed, four, six] = packets();
+    let osi = b"no IP".to_vec();
+    let all = [
+        (2u32, &trailed),
+        (2, &four),
+        (24, &six),
+        (28, &six),
+        (30, &six),
+        (7, &osi),
+        (0x800, &four),
+        (0x86dd, &six),
+    ];
+    let mut made = Vec::new();
+    for (family, packet) in all {
+        made.push(whole([&family.to_be_bytes(), &packet[..]].concat()));
+        if !network_order {
+            made.push(whole([&family.to_le_bytes(), &packet[..]].concat()));
+        }
+    }
     made
 }

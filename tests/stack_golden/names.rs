@@ -1,6 +1,6 @@
 //! Every field that `stack::headers` may give, all of them Wireshark's.
 
-pub(crate) const NAMES: [&str; 205] = [
+pub(crate) const NAMES: [&str; 218] = [
     "arp.dst.hw",
     "arp.dst.hw_mac",
     "arp.dst.proto",
@@ -83,6 +83,11 @@ pub(crate) const NAMES: [&str; 205] = [
     "icmpv6.pointer",
     "icmpv6.reserved",
     "icmpv6.type",
+    "ieee8021ad.dei",
+    "ieee8021ad.id",
+    "ieee8021ad.priority",
+    "ieee8021ah.etype",
+    "ieee8021ah.trailer",
     "ip.checksum",
     "ip.cur_rt",
     "ip.dsfield",
@@ -155,6 +160,8 @@ pub(crate) const NAMES: [&str; 205] = [
     "ipv6.tclass.dscp",
     "ipv6.tclass.ecn",
     "ipv6.version",
+    "null.family",
+    "null.type",
     "sll.etype",
     "sll.halen",
     "sll.hatype",
@@ -206,4 +213,10 @@ pub(crate) const NAMES: [&str; 205] = [
     "udp.length",
     "udp.payload",
     "udp.srcport",
+    "vlan.dei",
+    "vlan.etype",
+    "vlan.id",
+    "vlan.len",
+    "vlan.priority",
+    "vlan.trailer",
 ];

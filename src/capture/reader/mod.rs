@@ -28,6 +28,12 @@ pub const LINK_ETHERNET: u16 = 1;
 pub const LINK_SLL: u16 = 113;
 /// The same with the interface's number (LINKTYPE_LINUX_SLL2).
 pub const LINK_SLL2: u16 = 276;
+/// The loopback interface of BSD and macOS (LINKTYPE_NULL).
+pub const LINK_NULL: u16 = 0;
+/// OpenBSD's (LINKTYPE_LOOP).
+pub const LINK_LOOP: u16 = 108;
+/// IP packets without a header below them (LINKTYPE_RAW).
+pub const LINK_RAW: u16 = 101;
 
 /// A file's octets, unpacked where gzip packed them (RFC 1952), as Wireshark reads them too.
 ///
@@ -128,6 +134,10 @@ impl Record<'_> {
             LINK_ETHERNET => Some(LinkType::Ethernet),
             LINK_SLL => Some(LinkType::Sll),
             LINK_SLL2 => Some(LinkType::Sll2),
+            LINK_NULL => Some(LinkType::Null),
+            LINK_LOOP => Some(LinkType::Loop),
+            // What systems write who count otherwise than the list, and those for one version alone.
+            LINK_RAW | 12 | 14 | 228 | 229 => Some(LinkType::Raw),
             _ => None,
         }
     }

@@ -3,8 +3,8 @@
 use super::*;
 use crate::capture::{Mark, Reader, parse_run};
 use crate::model::{
-    Backend, Class, Delivery, Direction, Endpoint, EventId, Evidence, Fate, Heading as Way, Packet, Place,
-    Protocol, Row, Rule, Seen, Side, Time,
+    Backend, Class, Delivery, Direction, Endpoint, EventId, Evidence, Fate, Heading as Way, LinkLayer,
+    Packet, Place, Protocol, Row, Rule, Seen, Side, Time,
 };
 
 fn run() -> Run {
@@ -49,7 +49,7 @@ fn seen(row: &Row) -> What {
         len: row.len,
         source: [0; 6],
         destination: [0; 6],
-        cooked: None,
+        link: LinkLayer::default(),
         packet: Packet::Other(0),
     }))
 }

@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Loss(Box<super::loss::LossArgs>),
     /// A capture, explained: every frame, and the upgrades, WebSocket messages and queues that it carries
     #[command(
-        after_help = "Captures of tcpdump, Wireshark and others too: pcapng or pcap, of Ethernet or Linux cooked. A run's own capture \
+        after_help = "Captures of tcpdump, Wireshark and others too: pcapng or pcap, of Ethernet (with VLANs), Linux cooked, loopback or bare IP. A run's own capture \
         also says what the wire did."
     )]
     Dissect(DissectArgs),

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Arp, ArpOperation, Call, Class, Delivery, Direction, Fate, FrameId, Packet, Returned, Row, Rule, Seen,
-    Side, SocketKind, Time,
+    Arp, ArpOperation, Call, Class, Delivery, Direction, Fate, FrameId, LinkLayer, Packet, Returned, Row,
+    Rule, Seen, Side, SocketKind, Time,
 };
 use crate::stack::l2_link::arp::ArpPacket;
 use std::net::Ipv4Addr;
@@ -135,7 +135,7 @@ fn events_are_numbered_as_they_are_told_and_causes_follow() {
             len: 42,
             source: [2, 0, 0, 0, 0, 2],
             destination: [2, 0, 0, 0, 0, 1],
-            cooked: None,
+            link: LinkLayer::default(),
             packet: Packet::Arp(Arp {
                 operation: ArpOperation::Reply,
                 sender_mac: [2, 0, 0, 0, 0, 2],

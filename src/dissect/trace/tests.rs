@@ -4,8 +4,8 @@ mod causes;
 
 use super::*;
 use crate::model::{
-    Certainty, Class, Delivery, Direction, Endpoint, EventId, Evidence, FrameId, Heading, Ip, LossCause,
-    Place, Protocol, Repair, Rule, Signal, Tcp, TcpFlags, TcpNote,
+    Certainty, Class, Delivery, Direction, Endpoint, EventId, Evidence, FrameId, Heading, Ip, LinkLayer,
+    LossCause, Place, Protocol, Repair, Rule, Signal, Tcp, TcpFlags, TcpNote,
 };
 use Direction::{ToClient, ToServer};
 use proptest::prelude::*;
@@ -145,7 +145,7 @@ impl Play {
             len: 54 + len,
             source: [2; 6],
             destination: [3; 6],
-            cooked: None,
+            link: LinkLayer::default(),
             packet: Packet::Ip(ip, Carried::Tcp(tcp)),
         };
         self.tell(at, What::Frame(Box::new(seen)));

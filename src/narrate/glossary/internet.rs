@@ -43,6 +43,15 @@ pub(super) const LINK: &[Entry] = &[
         Cite::rfc(894, ""),
     ),
     entry(
+        "VLAN tag",
+        &["VLAN", "802.1Q", "QinQ", "vlan.id"],
+        Of(Protocol::Vlan),
+        "Four octets before a frame's EtherType with the number of the virtual LAN that the frame belongs to.",
+        "A VLAN is a subnet of IP.",
+        "It divides the link: a switch keeps VLANs apart whatever addresses are used there, and a router removes the tag.",
+        Cite::named("IEEE 802.1Q", "9"),
+    ),
+    entry(
         "ARP",
         &["address resolution protocol"],
         Of(Protocol::Arp),

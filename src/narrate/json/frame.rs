@@ -2,7 +2,8 @@
 
 use super::{Any, Object, json, mac, put, put_some};
 use crate::model::{
-    ArpOperation, Carried, IcmpKind, Ip, Located, Malformed, Packet, Problem, Seen, Tcp, TcpNote, Value,
+    ArpOperation, Carried, IcmpKind, Ip, LinkHeader, Located, Malformed, Packet, Problem, Seen, Tag, TagKind,
+    Tags, Tcp, TcpNote, Value,
 };
 use std::fmt::Write as _;
 
@@ -10,12 +11,12 @@ pub(super) fn fields(o: &mut Object, seen: &Seen) {
     put(o, "frame.number", seen.id.0);
     put(o, "direction", seen.direction.name());
     put(o, "frame.len", seen.len);
-    match &seen.cooked {
-        None => {
+    match &seen.link.header {
+        LinkHeader::Ethernet => {
             put(o, "eth.src", mac(seen.source));
             put(o, "eth.dst", mac(seen.destination));
         }
-        Some(cooked) => {
+        LinkHeader::Cooked(cooked) => {
             put(o, "sll.pkttype", cooked.packet_type);
             put(o, "sll.hatype", cooked.hardware);
             put(o, "sll.halen", cooked.address_len);
@@ -23,7 +24,10 @@ pub(super) fn fields(o: &mut Object, seen: &Seen) {
             put(o, "sll.etype", format!("0x{:04x}", cooked.protocol));
             put_some(o, "sll.ifindex", cooked.interface);
         }
+        LinkHeader::Loopback { family } => put(o, "null.family", *family),
+        LinkHeader::Absent => {}
     }
+    tags(o, &seen.link.tags);
     match &seen.packet {
         Packet::Arp(arp) => {
             let opcode = match arp.operation {
@@ -45,10 +49,38 @@ pub(super) fn fields(o: &mut Object, seen: &Seen) {
             ip_fields(o, ip);
             carried_fields(o, carried, ip.source.is_ipv6());
         }
-        // What it is stands above.
-        Packet::Other(_) if seen.cooked.is_some() => {}
-        Packet::Other(kind) => put(o, "eth.type", format!("0x{kind:04x}")),
+        Packet::Other(kind) => {
+            let name = match (seen.link.tags.iter().next_back(), &seen.link.header) {
+                (Some(Tag { kind: TagKind::Customer, .. }), _) => "vlan.etype",
+                (Some(Tag { kind: TagKind::Service, .. }), _) => "ieee8021ah.etype",
+                (None, LinkHeader::Ethernet) => "eth.type",
+                // What it is stands above.
+                (None, _) => return,
+            };
+            put(o, name, format!("0x{kind:04x}"));
+        }
         Packet::Malformed(m) => malformed(o, m),
+    }
+}
+
+/// Numbers; of several tags of a kind a list of them, outermost first.
+fn tags(o: &mut Object, tags: &Tags) {
+    for (kind, id, priority) in [
+        (TagKind::Service, "ieee8021ad.id", "ieee8021ad.priority"),
+        (TagKind::Customer, "vlan.id", "vlan.priority"),
+    ] {
+        let of_kind: Vec<Tag> = tags.iter().filter(|tag| tag.kind == kind).collect();
+        match of_kind[..] {
+            [] => {}
+            [tag] => {
+                put(o, id, tag.id);
+                put(o, priority, tag.priority);
+            }
+            _ => {
+                put(o, id, of_kind.iter().map(|tag| tag.id).collect::<Vec<_>>());
+                put(o, priority, of_kind.iter().map(|tag| tag.priority).collect::<Vec<_>>());
+            }
+        }
     }
 }
 

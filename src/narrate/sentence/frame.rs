@@ -4,8 +4,8 @@ use super::super::flows::{End, Held};
 use super::super::text::{count, preview, span};
 use super::{Draft, NoteKind, again};
 use crate::model::{
-    Arp, ArpOperation, Carried, Cite, Evidence, Icmp, IcmpKind, Ip, LinkType, Malformed, Packet, Place,
-    Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
+    Arp, ArpOperation, Carried, Cite, Evidence, Icmp, IcmpKind, Ip, LinkHeader, LinkLayer, LinkType,
+    Malformed, Packet, Place, Problem, Seen, Tcp, TcpFlags, TcpNote, Udp,
 };
 use std::net::{IpAddr, SocketAddr};
 
@@ -17,37 +17,77 @@ pub(super) fn seen(draft: &mut Draft<'_>, seen: &Seen) -> String {
         Place::Router(hop) => format!("router {hop}"),
         Place::Wire | Place::Host(_) => end(draft, source(&seen.packet), seen.direction.from().name()),
     };
-    if let Some(cooked) = &seen.cooked {
-        let link = if cooked.link == LinkType::Sll2 { "SLL2" } else { "SLL" };
-        draft.once(
-            "cooked",
-            NoteKind::Meaning,
-            Some(Cite::named("LINKTYPE_LINUX_SLL2", "")),
-            &format!(
-                "a cooked capture: the kernel wrote {link} in the place of the link-layer header, and the receiver's \
-                 link-layer address is not in it"
-            ),
-        );
-    }
+    let cooked = match seen.link.header {
+        LinkHeader::Cooked(cooked) => Some(cooked.packet_type),
+        _ => None,
+    };
     let to = match seen.destination {
-        _ if seen.cooked.is_some_and(|cooked| cooked.packet_type == 1) => "*".to_owned(),
-        _ if seen.cooked.is_some_and(|cooked| cooked.packet_type == 2) => "group".to_owned(),
+        _ if cooked == Some(1) => "*".to_owned(),
+        _ if cooked == Some(2) => "group".to_owned(),
         [0xff, 0xff, 0xff, 0xff, 0xff, 0xff] => "*".to_owned(),
         // The group bit: to several hosts at once.
         [first, ..] if first & 1 == 1 => "group".to_owned(),
         _ => end(draft, destination(&seen.packet), seen.direction.to().name()),
     };
     let route = format!("{} {from}{}{to}", seen.id, draft.glyphs.arrow);
+    let vlan = link_words(draft, &seen.link);
     let body = match &seen.packet {
         Packet::Arp(arp) => arp_words(draft, arp),
         Packet::Ip(ip, carried) => ip_words(draft, seen, ip, carried),
-        Packet::Other(kind) if seen.cooked.is_some() => {
-            format!("cooked packet of protocol 0x{kind:04x}, {} octets", seen.len)
-        }
-        Packet::Other(kind) => format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len),
+        Packet::Other(kind) => match seen.link.header {
+            LinkHeader::Cooked(_) => format!("cooked packet of protocol 0x{kind:04x}, {} octets", seen.len),
+            LinkHeader::Loopback { family } => {
+                format!("loopback packet of address family {family}, {} octets", seen.len)
+            }
+            LinkHeader::Ethernet | LinkHeader::Absent => {
+                format!("Ethernet frame, EtherType 0x{kind:04x}, {} octets", seen.len)
+            }
+        },
         Packet::Malformed(m) => malformed(draft, seen, m),
     };
-    format!("{route} {body}")
+    format!("{route} {vlan}{body}")
+}
+
+/// What stands below the packet, where that is not Ethernet's header alone: VLANs as words before the packet's.
+fn link_words(draft: &mut Draft<'_>, link: &LinkLayer) -> String {
+    match link.header {
+        LinkHeader::Ethernet | LinkHeader::Absent => {}
+        LinkHeader::Cooked(cooked) => {
+            let name = if cooked.link == LinkType::Sll2 { "SLL2" } else { "SLL" };
+            draft.once(
+                "cooked",
+                NoteKind::Meaning,
+                Some(Cite::named("LINKTYPE_LINUX_SLL2", "")),
+                &format!(
+                    "a cooked capture: the kernel wrote {name} in the place of the link-layer header, and the \
+                     receiver's link-layer address is not in it"
+                ),
+            );
+        }
+        LinkHeader::Loopback { .. } => draft.once(
+            "null",
+            NoteKind::Meaning,
+            Some(Cite::named("LINKTYPE_NULL", "")),
+            "a loopback capture: four octets with the address family stand in the place of a link-layer header",
+        ),
+    }
+    let ids: Vec<String> = link.tags.iter().map(|tag| tag.id.to_string()).collect();
+    match ids.len() {
+        0 => return String::new(),
+        1 => draft.once(
+            "vlan",
+            NoteKind::Meaning,
+            Some(Cite::named("IEEE 802.1Q", "9")),
+            "four octets before the EtherType name the frame's VLAN: switches keep VLANs apart, as if each had its own cable",
+        ),
+        _ => draft.once(
+            "vlan in vlan",
+            NoteKind::Meaning,
+            Some(Cite::named("IEEE 802.1Q", "9")),
+            "a tag in a tag: the outer is the provider's, the inner its customer's",
+        ),
+    }
+    format!("VLAN {} ", ids.join("."))
 }
 
 /// Who has this address: the side, or what stands between the sides when it is neither's.
@@ -188,10 +228,9 @@ fn ip_protocol(number: u8) -> String {
 /// The last `len` octets of the IP packet as text, where the frame's octets are there. Nothing of a fragment: what
 /// ends it is not what ends the datagram.
 fn payload_preview(draft: &Draft<'_>, seen: &Seen, ip: &Ip, len: u32) -> Option<String> {
-    let link = seen.cooked.map_or(LinkType::Ethernet, |cooked| cooked.link);
     let located = draft.event.bytes.as_ref()?;
     let (whole, len) = (usize::try_from(ip.len).ok()?, usize::try_from(len).ok()?);
-    let end = link.header_len().checked_add(whole)?;
+    let end = seen.link.header_len().checked_add(whole)?;
     let payload = located.bytes.get(end.checked_sub(len)?..end)?;
     (!payload.is_empty() && ip.fragment.is_none()).then(|| preview(payload, 24, draft.glyphs.ascii))
 }

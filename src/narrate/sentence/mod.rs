@@ -294,6 +294,14 @@ impl Draft<'_> {
             Protocol::Sll => {
                 ("blind sll", "a cooked header is the capturing kernel's note: no octet of it was on a wire")
             }
+            Protocol::Null => (
+                "blind null",
+                "a loopback header is the capturing kernel's note: no octet of it was on a wire",
+            ),
+            Protocol::Vlan => (
+                "blind vlan",
+                "a VLAN tag tells switches whose frame it is; it sees no address, and no router passes it on",
+            ),
             Protocol::Arp => {
                 ("blind arp", "ARP finds a host on this link; it cannot see whether a program listens there")
             }

@@ -1,5 +1,7 @@
 //! Any event at all, hostile ones included.
 
+mod link;
+
 use super::{fixture, queues, tales, webs};
 use crate::model::*;
 use proptest::collection::vec;
@@ -412,12 +414,12 @@ fn queue() -> BoxedStrategy<What> {
 
 fn what() -> BoxedStrategy<What> {
     let fd = || option::of(0i32..6);
-    let seen = (frame_id(), direction(), any::<u32>(), any::<[u8; 6]>(), any::<bool>(), packet()).prop_map(
-        |(id, direction, len, mac, broadcast, packet)| {
-            let destination = if broadcast { fixture::BROADCAST } else { mac };
-            What::Frame(Box::new(Seen { id, direction, len, source: mac, destination, cooked: None, packet }))
-        },
-    );
+    let seen =
+        (frame_id(), direction(), any::<u32>(), any::<[u8; 6]>(), any::<bool>(), packet(), link::link())
+            .prop_map(|(id, direction, len, mac, broadcast, packet, link)| {
+                let destination = if broadcast { fixture::BROADCAST } else { mac };
+                What::Frame(Box::new(Seen { id, direction, len, source: mac, destination, link, packet }))
+            });
     let row = (frame_id(), direction(), any::<u64>(), time(), any::<u32>(), fate()).prop_map(
         |(id, direction, index, at, len, fate)| {
             What::Fate(Box::new(Row { id, direction, index, at, len, class: Class::NONE, fate }))

@@ -150,7 +150,7 @@ impl Tale {
         };
         let broadcast = matches!(&packet, Packet::Arp(a) if a.operation == ArpOperation::Request && a.target_mac == [0; 6]);
         let destination = if broadcast { BROADCAST } else { destination };
-        let seen = Seen { id, direction, len, source, destination, cooked: None, packet };
+        let seen = Seen { id, direction, len, source, destination, link: LinkLayer::default(), packet };
         let cause = self.push(us, None, Place::Wire, protocol, What::Frame(Box::new(seen)));
         let at = Time::from_micros(us);
         let fate = fate.unwrap_or_else(|| {

@@ -293,7 +293,23 @@ pub(super) fn everything() -> Vec<Event> {
     t.frame(50_000, ToServer, 90, Packet::Other(0x88cc), None);
     for event in t.events.iter_mut().rev().take(2) {
         if let What::Frame(seen) = &mut event.what {
-            seen.cooked = Some(cooked);
+            seen.link.header = LinkHeader::Cooked(cooked);
+        }
+    }
+    for (header, tags) in [
+        (LinkHeader::Ethernet, &[(TagKind::Customer, 100)][..]),
+        (LinkHeader::Ethernet, &[(TagKind::Service, 4000), (TagKind::Customer, 5), (TagKind::Customer, 6)]),
+        (LinkHeader::Ethernet, &[(TagKind::Service, 4000)]),
+        (LinkHeader::Loopback { family: 7 }, &[]),
+    ] {
+        t.frame(50_000, ToServer, 90, Packet::Other(0x88cc), None);
+        for event in t.events.iter_mut().rev().take(2) {
+            if let What::Frame(seen) = &mut event.what {
+                seen.link.header = header;
+                for (kind, id) in tags {
+                    assert!(seen.link.tags.push(Tag { kind: *kind, id: *id, priority: 3 }));
+                }
+            }
         }
     }
     t.push(50_000, None, Place::Wire, Protocol::Wire, What::Wire(WireChange::Cut));

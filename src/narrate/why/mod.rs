@@ -172,7 +172,7 @@ fn protocol(seen: &Seen) -> Protocol {
                 Protocol::Ipv4
             }
         }
-        Packet::Other(_) => Protocol::Ethernet,
+        Packet::Other(_) => seen.link.innermost(),
         Packet::Malformed(m) => m.protocol,
     }
 }

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::{
-    Backend, Carried, Class, Delivery, Direction, Endpoint, Fate, FrameId, Ip, Packet, Rule, Tcp, TcpFlags,
+    Backend, Carried, Class, Delivery, Direction, Endpoint, Fate, FrameId, Ip, LinkLayer, Packet, Rule, Tcp,
+    TcpFlags,
 };
 
 pub(super) fn ms(ms: u64) -> Time {
@@ -51,7 +52,7 @@ pub(super) fn data(id: u64, seq: u32, len: u32, arrives: Option<Time>) -> Frame 
             len,
             source: [2; 6],
             destination: [2; 6],
-            cooked: None,
+            link: LinkLayer::default(),
             packet: Packet::Ip(ip, Carried::Tcp(tcp)),
         },
         arrived: arrives.into_iter().collect(),

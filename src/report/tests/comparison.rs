@@ -1,8 +1,8 @@
 //! A small comparison, made by hand: TCP loses its third segment and resends it, UDP loses its third datagram.
 
 use crate::model::{
-    Backend, Carried, Class, Delivery, Direction, Endpoint, Fate, FrameId, Ip, Outcome, Packet, Row, Rule,
-    Run, Seen, Tcp, TcpFlags, TcpInfo, TcpState, Time, Udp,
+    Backend, Carried, Class, Delivery, Direction, Endpoint, Fate, FrameId, Ip, LinkLayer, Outcome, Packet,
+    Row, Rule, Run, Seen, Tcp, TcpFlags, TcpInfo, TcpState, Time, Udp,
 };
 use crate::report::loss::{
     Comparison, Frame, Lane, Load, Message, Retransmission, Sample, Transport, Trigger,
@@ -56,7 +56,7 @@ fn frame(id: u64, ms: u64, direction: Direction, dropped: bool, carried: Carried
             len: 268,
             source: [2, 0, 0, 0, 0, 1],
             destination: [2, 0, 0, 0, 0, 2],
-            cooked: None,
+            link: LinkLayer::default(),
             packet: Packet::Ip(ip, carried),
         },
         arrived: if dropped { Vec::new() } else { vec![arrives] },

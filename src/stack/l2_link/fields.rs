@@ -2,7 +2,7 @@
 
 use super::arp::{self, at as arp_at};
 use super::ethernet::{self, at, ethertype};
-use crate::model::{Header, Protocol};
+use crate::model::{Header, Protocol, TagKind};
 use crate::stack::fields::Fields;
 
 pub(super) const fn ethertype_name(number: u64) -> Option<&'static str> {
@@ -10,6 +10,8 @@ pub(super) const fn ethertype_name(number: u64) -> Option<&'static str> {
         ethertype::IPV4 => Some("IPv4"),
         ethertype::ARP => Some("ARP"),
         ethertype::IPV6 => Some("IPv6"),
+        0x8100 => Some("802.1Q Virtual LAN"),
+        0x88a8 => Some("802.1ad Provider Bridge (Q-in-Q)"),
         _ => None,
     }
 }
@@ -30,13 +32,18 @@ pub(crate) fn ethernet_fields(frame: &[u8]) -> Header {
 }
 
 /// What lies in a frame after the packet that ends at `end`: zeros that fill it up to the shortest frame
-/// are padding, anything else is a trailer.
-pub(crate) fn trailer_fields(frame: &[u8], end: usize) -> Option<Header> {
+/// are padding, anything else is a trailer. That has the innermost tag's name.
+pub(crate) fn trailer_fields(frame: &[u8], end: usize, innermost: Option<TagKind>) -> Option<Header> {
     let rest = frame.get(end..).filter(|rest| !rest.is_empty())?;
     let mut fields = Fields::new(Protocol::Ethernet, rest, end);
-    let fill = rest.len().min(ethernet::MIN_LEN.saturating_sub(end));
+    let fill = if frame.len() < ethernet::MIN_LEN { 0 } else { ethernet::MIN_LEN.saturating_sub(end) };
     let padding = if rest[..fill].iter().all(|octet| *octet == 0) { fill } else { 0 };
-    fields.octets("eth.padding", 0..padding).octets("eth.trailer", padding..rest.len());
+    let trailer = match innermost {
+        None => "eth.trailer",
+        Some(TagKind::Customer) => "vlan.trailer",
+        Some(TagKind::Service) => "ieee8021ah.trailer",
+    };
+    fields.octets("eth.padding", 0..padding).octets(trailer, padding..rest.len());
     Some(fields.finish(rest.len()))
 }
 

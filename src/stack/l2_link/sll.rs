@@ -30,19 +30,11 @@ mod v2 {
 /// ARPHRD_ numbers of what carries no EtherType in the protocol's place: netlink, GRE, radio headers and their like.
 const NO_ETHERTYPE: [u16; 6] = [778, 801, 802, 803, 824, 805];
 
-/// Octets of the header of a cooked capture of this link type; `None` for Ethernet, which is none.
-pub const fn header_len(link: LinkType) -> Option<usize> {
-    match link {
-        LinkType::Ethernet => None,
-        LinkType::Sll | LinkType::Sll2 => Some(link.header_len()),
-    }
-}
-
-/// Reads a cooked header, and gives what follows it. Fails with `Truncated`.
+/// Reads a cooked header of the second version or the first, and gives what follows it. Fails with `Truncated`.
 pub fn decode(link: LinkType, octets: &[u8]) -> Result<(Cooked, &[u8]), Malformed> {
-    let len = header_len(link).unwrap_or_default();
-    need(Protocol::Sll, octets, len)?;
     let second = link == LinkType::Sll2;
+    let len = if second { v2::LEN } else { v1::LEN };
+    need(Protocol::Sll, octets, len)?;
     let [hardware_at, address_at] =
         if second { [v2::HARDWARE, v2::ADDRESS] } else { [v1::HARDWARE, v1::ADDRESS] };
     let mut address = [0; 8];
