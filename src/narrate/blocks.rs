@@ -231,6 +231,15 @@ impl Blocks {
             if note.kind == NoteKind::BlindSpot && !self.style.verbose {
                 continue;
             }
+            // What stands below a packet has no RFC: such a note's source is never the packet's.
+            let below = note.cite.filter(|c| {
+                let named = matches!((&event.what, c.document), (What::Frame(_), Document::Named(_)));
+                named && told.cite != Some(*c)
+            });
+            if let Some(source) = below {
+                notes.push(format!("{} {}", note.text, source_words(source)));
+                continue;
+            }
             // One source a block: behind the note that it came with; an event's own behind what it means.
             let its = match event.cite {
                 Some(own) if Some(own) == told.cite => {

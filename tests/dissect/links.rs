@@ -3,6 +3,8 @@
 use super::cooked::sentences;
 use super::folder;
 use layerlab::capture::Reader;
+use layerlab::dissect::{Tell, read};
+use layerlab::narrate::{Style, Timeline};
 use std::fs::File;
 
 /// The IP packets of an Ethernet capture, from the EtherType on, with their times.
@@ -87,5 +89,18 @@ fn the_same_packets_are_told_in_the_same_words() {
             let raw = told(&capture(link, &packets, |_| Vec::new()));
             assert_eq!(raw, (plain.clone(), 0), "{name}, raw {link}");
         }
+    }
+}
+
+#[test]
+fn each_note_has_its_own_source() {
+    let packets = packets("tcp_echo.pcapng");
+    let ethernet = |number: [u8; 2]| [&[0; 12], &[0x81, 0, 0xa0, 100][..], &number].concat();
+    let mut tell = Tell::new(Timeline::new(Vec::new(), Style::default()));
+    read(&mut Reader::new(&capture(1, &packets, ethernet)[..]).unwrap(), &mut tell).unwrap();
+    let told = String::from_utf8(tell.into_inner().into_inner()).unwrap();
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    for words in ["its own cable [IEEE 802.1Q s9] first", "the handshake opens [RFC 9293 s3.5] "] {
+        assert_eq!(told.matches(words).count(), 1, "{told}");
     }
 }
