@@ -138,6 +138,7 @@ mod tests {
             // Milliseconds, and how many ways there and back.
             "gap / 1ms in {1..20}",
             "gap / (2 * way) in {0.9..3}",
+            "gap / (2 * 10ms) in {0.9..3}",
             // Not a small number is to blame, but that there is nothing.
             "at(gaps(frame), 9) < 5",
         ] {

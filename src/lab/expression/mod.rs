@@ -4,6 +4,7 @@
 mod lex;
 mod parse;
 
+pub(super) use parse::constant;
 pub use parse::parse;
 
 /// An expression.

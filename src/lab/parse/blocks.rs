@@ -224,9 +224,10 @@ fn run(piece: &Piece<'_>, text: bool) -> Result<(Run, Vec<String>), Wrong> {
     let pairs = pairs(&rest, &["vary ", "show", "breaks"], KEYS)?;
     once(&pairs)?;
     for (line, key, value) in pairs {
-        let members = |key, expected| match &*value {
-            "" => Err((line, Problem::Value { key, found: String::new(), expected })),
-            all => Ok(all.split(',').map(|member| member.trim().to_owned()).collect::<Vec<_>>()),
+        let members = |key, expected| {
+            let all: Vec<String> = value.split(',').map(|member| member.trim().to_owned()).collect();
+            let wrong = || (line, Problem::Value { key, found: value.clone(), expected });
+            if all.contains(&String::new()) { Err(wrong()) } else { Ok(all) }
         };
         match key.split_once(' ').unwrap_or((key, "")) {
             ("vary", name) if !name.is_empty() => {

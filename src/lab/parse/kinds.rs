@@ -1,7 +1,7 @@
 //! What an expression gives, as far as the file tells before anything is run.
 
 use super::{truth, values};
-use crate::lab::expression::{Expression, Function, parse};
+use crate::lab::expression::{Expression, Function, constant, parse};
 use std::collections::BTreeMap;
 
 /// What a let is, or what varies.
@@ -71,7 +71,7 @@ fn is_time(expression: &Expression, lets: &Lets) -> bool {
         Expression::Arithmetic(a, '+' | '-', b) => is_time(a, lets) || is_time(b, lets),
         Expression::Arithmetic(a, '*', b) => is_time(a, lets) != is_time(b, lets),
         // By so many nanoseconds: what comes out is milliseconds, or another unit.
-        Expression::Arithmetic(_, '/', b) if matches!(**b, Expression::Number(n) if n >= SMALL) => false,
+        Expression::Arithmetic(_, '/', b) if constant(b).is_some_and(|n| n >= SMALL) => false,
         Expression::Arithmetic(a, '/', b) => is_time(a, lets) && !is_time(b, lets),
         _ => false,
     }

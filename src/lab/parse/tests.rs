@@ -399,6 +399,7 @@ fn what_would_mean_nothing_is_refused() {
         ("tcp echo \\", "tcp echo --backend veth \\", 21, "the program adds --backend itself: take it away"),
         ("tcp echo \\", "tcp echo --json \\", 21, "the program adds --json itself: take it away"),
         ("vary word: hello | network", "show:", 23, "show cannot be \"\": write fields with commas between"),
+        ("vary word: hello | network", "show: ip.ttl,", 23, "show cannot be \"ip.ttl,\": write fields"),
         ("breaks: length", "breaks:", 37, "breaks cannot be \"\": write names of facts, with commas between"),
         (
             "ask: How long is the frame?",
