@@ -50,7 +50,7 @@ pub(super) fn fact(checked: &Checked) -> Value {
         "id": checked.id,
         "words": checked.words,
         "expected": checked.expected,
-        "seen": checked.seen,
+        "seen": Some(&checked.seen).filter(|_| checked.verdict != Verdict::NotInCapture),
         "frames": checked.frames,
         "verdict": match checked.verdict {
             Verdict::Holds => "holds",

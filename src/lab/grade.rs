@@ -10,7 +10,6 @@ use super::parse::Lab;
 use super::record::Record;
 use super::session::Session;
 use super::student::{Student, personal};
-use crate::capture::Stamp;
 use crate::narrate::grade as words;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -38,10 +37,12 @@ pub struct Grade {
     pub holds: usize,
     /// Facts that they show not to hold: their names.
     pub fails: Vec<String>,
-    /// Facts that no capture can tell.
-    pub open: usize,
+    /// Facts that no capture can tell: their names.
+    pub opens: Vec<String>,
     /// Whether the runs were made with the student's own seed.
     pub seed: Seed,
+    /// Runs, 1 the first, that are another's.
+    pub others: Vec<usize>,
     /// What cannot be read, the file itself or captures: each with its name and the reason.
     pub unread: Vec<String>,
     /// Runs, 1 the first, of which there should be a capture, and none is.
@@ -105,8 +106,8 @@ impl Grade {
     pub fn json(&self) -> Value {
         let mut json = json!({"kind": "grade", "file": self.file, "lab": self.lab, "student": self.student,
             "predicted": self.predicted, "right": self.right, "observed": self.typed,
-            "observed_right": self.seen, "holds": self.holds, "fails": self.fails, "open": self.open,
-            "unread": self.unread, "missing": self.missing, "seed": self.seed(), "remarks": self.remarks,
+            "observed_right": self.seen, "holds": self.holds, "fails": self.fails, "open": self.opens.len(),
+            "unread": self.unread, "missing": self.missing, "seed": self.seed(), "others": self.others, "remarks": self.remarks,
             "pass": self.passed()});
         if let Value::Object(object) = &mut json {
             object.extend(self.detail.clone());
@@ -122,7 +123,9 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let said = |key: &str| -> BTreeMap<String, String> {
         let all = answers["predictions"].as_array().into_iter().flatten();
-        all.filter_map(|one| Some((text(&one["id"])?, text(&one[key])?))).collect()
+        // A number that somebody wrote there is one all the same.
+        let typed = |said: &Value| text(said).or_else(|| said.is_number().then(|| said.to_string()));
+        all.filter_map(|one| Some((text(&one["id"])?, typed(&one[key])?))).collect()
     };
     let student = text(&answers["student"]);
     let own = student.as_ref().map(|id| personal(lab, &Student::new(id, lab.number)));
@@ -142,16 +145,15 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
         });
     }
     let run = records.iter().find(|record| record.run.is_object()).map(|record| record.run.clone());
-    // A capture of somebody else's, or of another run, is not this one's.
-    let strange = (1..).zip(&records).any(|(nth, record)| {
-        let of = |stamp: &Stamp| stamp.lab == lab.number && stamp.run == nth && stamp.student == student;
-        record.stamp.as_ref().is_some_and(|stamp| !of(stamp))
-    });
+    // A capture that says that it is somebody else's.
+    let strange = |record: &Record| record.stamp.as_ref().is_some_and(|stamp| stamp.student != student);
+    let mut others: Vec<usize> =
+        (1..).zip(&records).filter(|(_, record)| strange(record)).map(|(nth, _)| nth).collect();
     let any = records.iter().any(|record| !record.absent);
     let session =
         Session::replay(lab, student.as_deref(), records, &said("predicted"), said("observed_typed"));
-    let count = |verdict| session.checked.iter().filter(|checked| checked.verdict == verdict).count();
-    let fails = session.checked.iter().filter(|checked| checked.verdict == Verdict::Fails);
+    let of = |verdict| session.checked.iter().filter(move |checked| checked.verdict == verdict);
+    let named = |verdict| of(verdict).map(|checked| checked.id.clone()).collect();
     let typed = || session.answered.iter().filter_map(|answered| answered.typed.as_ref());
     let whole = unread.is_empty() && missing.is_empty();
     let denied = denied(answers, &session, whole);
@@ -159,9 +161,21 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
     if !denied.is_empty() {
         remarks.push(words::denied(&denied));
     }
-    let seed = if strange { Seed::Other } else { seed(&session) };
-    if any && student.is_some() && seed == Seed::Unknown {
-        remarks.push(words::ANYBODYS.to_owned());
+    others.extend(other_seeds(&session));
+    others.sort_unstable();
+    others.dedup();
+    let seed = match &others[..] {
+        [] if student.is_none() || session.seeds.iter().all(Option::is_none) => Seed::Unknown,
+        [] => Seed::Own,
+        _ => Seed::Other,
+    };
+    if let Some(said) = answers["predictions"].as_array() {
+        let is_in = |id: &str| said.iter().any(|one| one["id"] == *id);
+        let out: Vec<String> =
+            session.answered.iter().map(|one| one.id.clone()).filter(|id| !is_in(id)).collect();
+        if !out.is_empty() {
+            remarks.push(words::left_out(&out));
+        }
     }
     let run = run.unwrap_or_default();
     let mut detail = Map::new();
@@ -186,26 +200,26 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
             .count(),
         typed: typed().count(),
         seen: typed().filter(|(_, right)| *right == Some(true)).count(),
-        holds: count(Verdict::Holds),
-        fails: fails.map(|checked| checked.id.clone()).collect(),
-        open: count(Verdict::NotInCapture),
+        holds: of(Verdict::Holds).count(),
+        fails: named(Verdict::Fails),
+        opens: named(Verdict::NotInCapture),
         seed,
         student: student.unwrap_or_default(),
         unread,
         missing,
+        others,
         remarks,
         detail,
     }
 }
 
-/// Whose seed a student's runs have: where a command names its seed itself it is that one, else the student's.
-fn seed(session: &Session<'_>) -> Seed {
-    let Some(own) = session.student.as_ref().map(Student::seed) else { return Seed::Unknown };
+/// Runs, 1 the first, that have another's seed: where a command names its seed itself it is that one, else the student's.
+fn other_seeds(session: &Session<'_>) -> Vec<usize> {
+    let Some(own) = session.student.as_ref().map(Student::seed) else { return Vec::new() };
     let expected = session.lab.runs().map(|run| super::student::seed(&session.words(run)).unwrap_or(own));
-    let mut known = expected.zip(&session.seeds).filter_map(|(expected, seed)| Some((expected, (*seed)?)));
-    let Some(first) = known.next() else { return Seed::Unknown };
-    let fits = |(expected, seed)| expected == seed;
-    if fits(first) && known.all(fits) { Seed::Own } else { Seed::Other }
+    let all = (1..).zip(expected).zip(&session.seeds);
+    let other = all.filter(|((_, expected), seed)| seed.is_some_and(|seed| seed != *expected));
+    other.map(|((nth, _), _)| nth).collect()
 }
 
 /// What a file says that was found, and the captures show to be otherwise: `isn.verdict`. Where they show nothing, or the
@@ -232,6 +246,9 @@ fn denied(answers: &Value, session: &Session<'_>, whole: bool) -> Vec<String> {
         || whole && !open && answers["complete"] == true;
     if told && differ(&answers["pass"], &json!(session.passed())) {
         denied.push("pass".to_owned());
+    }
+    if differ(&answers["seed"], &session.run["seed"]) {
+        denied.push("seed".to_owned());
     }
     denied
 }
@@ -274,7 +291,7 @@ mod tests {
             typed: 1,
             seen: 1,
             holds: 5,
-            open: 1,
+            opens: vec!["calls".into()],
             seed: Seed::Own,
             ..Grade::default()
         }
@@ -314,6 +331,7 @@ mod tests {
         let luck = super::super::student::words(lab.runs().next().unwrap(), Some(&ada)).0;
         let luck = luck.last().unwrap().parse().unwrap();
         let of = |seeds| graded(&answers, seeds).seed;
+        assert_eq!(graded(&answers, [luck, luck]).others, [2]);
         assert_eq!(of([luck, ada.seed()]), Seed::Own);
         assert_eq!(of([ada.seed(), ada.seed()]), Seed::Other);
         assert_eq!(of([luck, luck]), Seed::Other);
@@ -333,21 +351,28 @@ mod tests {
         said.insert("complete".into(), true.into());
         let mut said = Value::Object(said);
         assert_eq!(graded(&said, seeds).remarks, [""; 0]);
+        let emptied = graded(&json!({"predictions": []}), seeds).remarks;
+        assert_eq!(emptied, [words::left_out(&["often".to_owned()])]);
+        // As somebody might write it by hand.
+        said["predictions"][0]["predicted"] = 2.into();
+        let right = graded(&said, seeds);
+        assert_eq!((right.right, &right.remarks[..]), (1, &[][..]));
         said["predictions"][0]["observed"] = "7".into();
         said["checks"][1]["verdict"] = "fails".into();
         said["pass"] = false.into();
+        said["seed"] = 7.into();
         let grade = graded(&said, seeds);
         assert!(grade.passed());
         assert_eq!(
             grade.remarks,
-            [words::denied(&["often.observed", "again.verdict", "pass"].map(str::to_owned))]
+            [words::denied(&["often.observed", "again.verdict", "pass", "seed"].map(str::to_owned))]
         );
         // What no capture shows is not denied either.
         let lab = Lab::parse("own.md", LAB).unwrap();
         let unread = || Found::Unread("x is cut".into());
         let cut = super::grade("own.json", &lab, &said, vec![unread(), Found::Nothing]);
         assert_eq!(
-            (&cut.unread[..], &cut.missing[..], cut.open),
+            (&cut.unread[..], &cut.missing[..], cut.opens.len()),
             (&["x is cut".to_owned()][..], &[2][..], 2)
         );
         assert_eq!(cut.remarks, [""; 0]);

@@ -21,6 +21,8 @@ pub struct Answered {
     pub typed: Option<(String, Option<bool>)>,
     /// Whether they agree.
     pub right: Option<bool>,
+    /// They agree, and are not the same number: it is near enough.
+    pub near: bool,
     /// What there is to say to this wrong answer.
     pub often: Option<String>,
     /// The frames to look at.
@@ -94,12 +96,26 @@ pub fn read(predict: &Predict, typed: &str) -> Result<String, NoAnswer> {
 /// Holds a prediction against the run.
 #[must_use]
 pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets: &Lets) -> Answered {
+    let unit = match &predict.answer {
+        Answer::Expression { unit, .. } => unit,
+        Answer::Choices(_) => "",
+    };
+    let meant = |words: &str| parse(words).map(|expression| facts::find(&expression, record, lets).value);
+    let same = |words: &str, said: &str| {
+        squeezed(words) == squeezed(said) || meant(words).is_ok_and(|value| agrees(said, &value, 0.0, unit))
+    };
+    let often = |said: &str| predict.often.iter().find(|(words, _)| same(words, said));
+    let mut near = false;
     let (observed, right, frames, unclear) = match &predict.answer {
-        Answer::Expression { expression, within, unit } => {
+        Answer::Expression { expression, within, .. } => {
             let found = facts::find(expression, record, lets);
             let unclear = matches!(found.value, Value::Missing | Value::ByZero);
-            let right = predicted.filter(|_| !unclear);
-            let right = right.map(|predicted| agrees(predicted, &found.value, *within, unit));
+            let right = predicted.filter(|_| !unclear).map(|said| {
+                let exact = agrees(said, &found.value, 0.0, unit);
+                // What is wrong by its reason is not right by a busy machine, which is late.
+                near = !exact && often(said).is_none() && agrees(said, &found.value, *within, unit);
+                exact || near
+            });
             (in_unit(found.value.shown(), unit), right, found.frames, unclear)
         }
         Answer::Choices(choices) => {
@@ -114,16 +130,7 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
             }
         }
     };
-    let wrong = predicted.filter(|_| right == Some(false));
-    let unit = match &predict.answer {
-        Answer::Expression { unit, .. } => unit,
-        Answer::Choices(_) => "",
-    };
-    let meant = |words: &str| parse(words).map(|expression| facts::find(&expression, record, lets).value);
-    let same = |words: &str, wrong: &str| {
-        squeezed(words) == squeezed(wrong) || meant(words).is_ok_and(|value| agrees(wrong, &value, 0.0, unit))
-    };
-    let often = wrong.and_then(|wrong| predict.often.iter().find(|(words, _)| same(words, wrong)));
+    let often = predicted.filter(|_| right == Some(false)).and_then(often);
     Answered {
         id: predict.id.clone(),
         ask: predict.ask.clone(),
@@ -131,6 +138,7 @@ pub fn answer(predict: &Predict, predicted: Option<&str>, record: &Record, lets:
         observed,
         typed: None,
         right,
+        near,
         often: often.map(|(_, why)| why.clone()),
         frames: frames.into_iter().collect(),
         unclear,
@@ -147,6 +155,7 @@ pub fn unanswered(predict: &Predict, predicted: Option<&str>) -> Answered {
         observed: NOT_IN_CAPTURE.to_owned(),
         typed: None,
         right: None,
+        near: false,
         often: None,
         frames: Vec::new(),
         unclear: false,

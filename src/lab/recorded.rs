@@ -105,6 +105,13 @@ pub fn of(lab: u32, run: usize) -> Option<(&'static str, &'static [u8])> {
     RECORDED.iter().find(|(name, _)| name.starts_with(&begin)).copied()
 }
 
+/// The command that a recording is of, without what `lab` adds; none where it does not say.
+#[must_use]
+pub fn typed(record: &Record) -> Option<String> {
+    let command = record.run["command"].as_str()?;
+    Some(command.split(" --json").next().unwrap_or(command).to_owned())
+}
+
 /// Whether a recording is of this command: its words come first, and what follows them is the program's own.
 #[must_use]
 pub fn is_of(run: &Run, record: &Record) -> bool {

@@ -22,8 +22,6 @@ pub struct Graded<'a> {
     pub holds: usize,
     /// Those that they show not to hold.
     pub fails: &'a [String],
-    /// Those that no capture can tell.
-    pub open: usize,
     /// Predictions that were right.
     pub right: usize,
     /// Predictions.
@@ -38,8 +36,10 @@ pub struct Graded<'a> {
     pub unread: &'a [String],
     /// Runs of which there should be a capture, and none is.
     pub missing: &'a [usize],
-    /// The runs have another's seed.
-    pub other_seed: bool,
+    /// Facts that no capture can tell: their names.
+    pub opens: &'a [String],
+    /// Runs, 1 the first, whose capture is another's.
+    pub others: &'a [usize],
     /// What there is to say besides.
     pub remarks: &'a [String],
 }
@@ -65,7 +65,7 @@ pub fn graded(told: &Graded<'_>) -> String {
             "lab {lab} {whose} ({}): {}, {} open, {} of {} predictions right{unjudged}{saw}",
             told.file,
             shown(told.holds),
-            told.open,
+            told.opens.len(),
             told.right,
             told.predicted - told.unjudged,
         ),
@@ -83,8 +83,16 @@ pub fn graded(told: &Graded<'_>) -> String {
     if !told.fails.is_empty() {
         below(&format!("The captures show that these are not so: {}.", told.fails.join(", ")));
     }
-    if told.other_seed {
-        below("A capture is another's: it has not this student's seed, or is no run of this lab.");
+    if !told.others.is_empty() {
+        let runs: Vec<String> = told.others.iter().map(usize::to_string).collect();
+        let why = match told.student {
+            "" => "is a student's, and the file names nobody",
+            _ => "is another's: it does not have this student's name, or not their seed",
+        };
+        below(&format!("What is kept of run {} {why}.", runs.join(", ")));
+    }
+    if !told.opens.is_empty() {
+        below(&format!("No capture can tell: {}.", some(told.opens)));
     }
     for remark in told.remarks {
         below(remark);
@@ -146,6 +154,18 @@ pub fn other_title(name: &str, said: &str, lab: u32, title: &str) -> String {
     )
 }
 
+/// A capture of another run than it is handed in as.
+#[must_use]
+pub fn elsewhere(name: &str, lab: u32, run: u32) -> String {
+    format!("{name} says that it is of run {run} of lab {lab}")
+}
+
+/// Questions of the lab that the file leaves out.
+#[must_use]
+pub fn left_out(ids: &[String]) -> String {
+    format!("The file leaves out questions of the lab: {}.", some(ids))
+}
+
 /// The same lab of the same student.
 #[must_use]
 pub fn twice(lab: u32, others: &[String]) -> String {
@@ -178,7 +198,6 @@ mod tests {
             passed: false,
             holds: 1,
             fails: &["isn".to_owned()],
-            open: 2,
             right: 0,
             predicted: 5,
             unjudged: 2,
@@ -186,13 +205,17 @@ mod tests {
             typed: 0,
             unread: &unread,
             missing: &[2],
-            other_seed: false,
+            opens: &["a".to_owned(), "b".to_owned()],
+            others: &[1, 3],
             remarks: &remarks,
         };
         let expected = "NOT YET  lab 4 ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions right, 2\n         open\n         \
             a-1.pcapng: it is cut: this run shows nothing.\n         \
             Not complete: there is no capture of run 2.\n         \
             The captures show that these are not so: isn.\n         \
+            What is kept of run 1, 3 is another's: it does not have this student's\n         \
+            name, or not their seed.\n         \
+            No capture can tell: a, b.\n         \
             Look\\u{1b} here.\n";
         assert_eq!(graded(&told), expected);
         let names = ["a", "b", "c", "d", "e"].map(str::to_owned);

@@ -32,6 +32,8 @@ pub struct Told<'a> {
     pub observed: &'a str,
     /// Whether they agree.
     pub right: Option<bool>,
+    /// They agree, and are not the same number.
+    pub near: bool,
     /// What the student wrote that they saw, and whether that agrees.
     pub typed: Option<(&'a str, Option<bool>)>,
     /// What there is to say to this wrong answer.
@@ -148,6 +150,9 @@ pub fn result(told: &Told<'_>) -> String {
     };
     let observed = quoted(told.observed);
     text.push_str(&match (told.predicted, told.right, told.often) {
+        (Some(said), Some(true), _) if told.near => {
+            lines("RESULT   ", &format!("{observed}: your {} is near enough.", quoted(said)))
+        }
         (Some(_), Some(true), _) => lines("RESULT   ", &format!("{observed}, as you said.")),
         (Some(said), Some(false), Some(often)) => {
             let mut text = lines("RESULT   ", &format!("{observed}, not {}.", quoted(said)));
@@ -183,13 +188,14 @@ fn quoted(said: &str) -> String {
 
 /// How many facts hold.
 #[must_use]
-pub fn tally(verdicts: &[Verdict]) -> String {
+pub fn tally(verdicts: &[Verdict], unclear: usize) -> String {
     let count = |which| verdicts.iter().filter(|verdict| **verdict == which).count();
     let (all, holds, unknown) = (verdicts.len(), count(Verdict::Holds), count(Verdict::NotInCapture));
     let mut text = format!("\n{holds} of {all} facts hold");
     if unknown > 0 {
         text.push_str(&format!("; of {unknown} a capture cannot tell"));
     }
+    text.push_str(&questions(unclear));
     text.push_str(".\n");
     text
 }
@@ -199,6 +205,7 @@ pub fn tally(verdicts: &[Verdict]) -> String {
 pub fn too_little(unbroken: usize) -> String {
     match unbroken {
         0 => String::new(),
+        1 => "1 fact holds where a change should have broken it: it checks too little\n".to_owned(),
         n => format!("{n} facts hold where a change should have broken them: they check too little\n"),
     }
 }
@@ -213,11 +220,26 @@ pub fn never_broken(ids: &[&str]) -> String {
     }
 }
 
-/// A question that a run does not answer, or not with one choice alone.
+/// A question that a run does not answer, or not with one choice alone: what was observed is none, or more, of these.
 #[must_use]
 pub fn unclear(id: &str, observed: &str) -> String {
-    let told = format!("The question {id} has no one answer in these runs: {}", safe(observed, false));
+    let told = match observed.strip_suffix(" of these") {
+        Some(many) => {
+            let many = safe(many, false);
+            format!("The question \"{id}\" has no one answer: {many} of its choices was seen to be right.")
+        }
+        None => format!("The question \"{id}\" has no answer: what it asks for was not seen in these runs."),
+    };
     lines("NOT SO   ", &told)
+}
+
+/// How many questions have no one answer, behind the facts that hold.
+fn questions(unclear: usize) -> String {
+    match unclear {
+        0 => String::new(),
+        1 => ", and 1 question has no one answer".to_owned(),
+        n => format!(", and {n} questions have no one answer"),
+    }
 }
 
 /// Columns of a lab's number and title, in a table of labs.
@@ -232,7 +254,7 @@ pub fn row_begins(number: u32, title: &str) -> String {
 
 /// Its end: what came of it, and how long it took.
 #[must_use]
-pub fn row_ends(verdicts: &[Verdict], passed: bool, took: Duration) -> String {
+pub fn row_ends(verdicts: &[Verdict], unclear: usize, passed: bool, took: Duration) -> String {
     let count = |which| verdicts.iter().filter(|verdict| **verdict == which).count();
     let open = match count(Verdict::NotInCapture) {
         0 => String::new(),
@@ -240,7 +262,8 @@ pub fn row_ends(verdicts: &[Verdict], passed: bool, took: Duration) -> String {
     };
     let head = if passed { "ok  " } else { "NOT SO" };
     let (holds, of) = (count(Verdict::Holds), verdicts.len());
-    format!("{head} {holds:>2} of {of:>2}{open} {:>6.1} s\n", took.as_secs_f64())
+    let unclear = if unclear > 0 { format!(", {unclear} unclear") } else { String::new() };
+    format!("{head} {holds:>2} of {of:>2}{open}{unclear} {:>6.1} s\n", took.as_secs_f64())
 }
 
 /// Its end, where this machine cannot run it.
@@ -249,10 +272,15 @@ pub fn row_cannot() -> &'static str {
     "not on this machine\n"
 }
 
-/// What stands below the rows.
+/// What stands below the rows: in how many labs all facts hold, and in how many of all questions have no one answer.
 #[must_use]
-pub fn rows_end(passed: usize, of: usize, took: Duration) -> String {
-    format!("\nIn {passed} of {of} labs every fact that was checked holds. {:.1} s\n", took.as_secs_f64())
+pub fn rows_end(hold: usize, unclear: usize, of: usize, took: Duration) -> String {
+    let unclear =
+        if unclear > 0 { format!("; in {unclear} a question has no one answer") } else { String::new() };
+    format!(
+        "\nIn {hold} of {of} labs every fact that was checked holds{unclear}. {:.1} s\n",
+        took.as_secs_f64()
+    )
 }
 
 /// What a lab that was recorded begins with.
@@ -331,6 +359,7 @@ mod tests {
             predicted: Some("3"),
             observed: "5",
             right: Some(false),
+            near: false,
             typed: None,
             often: Some("the handshake is three, but two were ARP"),
             frames: &[1, 2, 3, 4, 5],
@@ -340,6 +369,8 @@ mod tests {
         assert_eq!(result(&told), format!("\nPREDICT  How many frames?\nRESULT   5, not 3.\n{many}"));
         let right = Told { predicted: Some("5"), right: Some(true), often: None, ..told };
         assert!(result(&right).ends_with("RESULT   5, as you said.\n"));
+        let near = result(&Told { predicted: Some("6"), near: true, ..right });
+        assert!(near.ends_with("RESULT   5: your 6 is near enough.\n"));
         let typed = |right| result(&Told { typed: Some(("4", Some(right))), ..told });
         assert!(typed(true).ends_with("         You saw it.\n"));
         assert!(
@@ -363,8 +394,12 @@ mod tests {
         assert_eq!(fact(Verdict::Holds, "It is so.", &failed), "ok       It is so.\n");
         assert!(text.lines().all(|line| line.chars().count() <= 80));
         assert_eq!(
-            tally(&[Verdict::Holds, Verdict::NotInCapture]),
+            tally(&[Verdict::Holds, Verdict::NotInCapture], 0),
             "\n1 of 2 facts hold; of 1 a capture cannot tell.\n"
         );
+        assert_eq!(tally(&[Verdict::Holds], 1), "\n1 of 1 facts hold, and 1 question has no one answer.\n");
+        let row = row_ends(&[Verdict::Holds], 2, false, Duration::ZERO);
+        assert_eq!(row, "NOT SO  1 of  1, 2 unclear    0.0 s\n");
+        assert!(rows_end(3, 1, 3, Duration::ZERO).contains("holds; in 1 a question has no one answer."));
     }
 }

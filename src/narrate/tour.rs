@@ -261,7 +261,7 @@ pub fn closing(runs: usize, frames: u64, seed: u64) -> String {
          layerlab tcp echo --bytes              every header field of every frame\n  \
          layerlab loss                          TCP beside UDP on a bad wire\n  \
          layerlab ws serve                      a page that shows your browser's frames\n  \
-         layerlab explain                       every word that was used here\n"
+         layerlab explain                       what the words mean\n"
     )
 }
 

@@ -205,3 +205,54 @@ fn a_lab_of_ones_own_is_graded_by_its_file() {
     assert!(code == 2 && err.contains("both lab 4"), "{err}");
     assert_eq!(typed(&["lab", "grade", "--lab", &folder.file("none.md"), &file], "").0, 2);
 }
+
+/// A capture says itself of which run it is, and whose: it stands for no other.
+#[test]
+fn a_capture_stands_for_its_own_run_alone() {
+    let folder = Folder::new();
+    let file = answered(&folder, "2", "ada", "ada.json");
+    let [one, two] = ["ada-1.pcapng", "ada-2.pcapng"].map(|name| folder.file(name));
+    let check = |lab: &str, captures: [&str; 2], more: &[&str]| {
+        let [one, two] = captures;
+        typed(&[&["lab", "check", lab, "--capture", one, "--capture", two], more].concat(), "")
+    };
+    let (code, out, err) = check("2", [&one, &two], &["--student", "ada"]);
+    assert_eq!((code, &*err), (0, ""), "{out}");
+    for (lab, captures, student, why) in [
+        ("2", [&*two, &*one], "ada", "is of run 2 of lab 2, and not of run 1 of lab 2"),
+        ("4", [&*one, &*two], "ada", "is of run 1 of lab 2, and not of run 1 of lab 4"),
+        ("2", [&*one, &*two], "", "is ada's, who has numbers of their own: add --student ada"),
+        ("2", [&*one, &*two], "bob", "is ada's, who has numbers of their own: add --student ada"),
+    ] {
+        let more: &[&str] = if student.is_empty() { &[] } else { &["--student", student] };
+        let (code, out, err) = check(lab, captures, more);
+        assert!(code == 2 && err.contains(why), "{out}{err}");
+    }
+    // What nobody typed here is not shown as the command: the recording says what it was.
+    let (_, out, _) = check("2", [&one, &two], &["--student", "ada"]);
+    let typed_then = fs::read(&one).unwrap();
+    let command = out.lines().find_map(|line| line.strip_suffix("   (recorded)")).unwrap();
+    assert!(typed_then.windows(command.len()).any(|part| part == command.as_bytes()), "{command}");
+    // Two that were exchanged.
+    let spare = folder.file("spare");
+    for (from, to) in [(&one, &spare), (&two, &one), (&spare, &two)] {
+        fs::rename(from, to).unwrap();
+    }
+    let (code, grades) = graded(&[&file]);
+    assert_eq!((code, &grades[0]["pass"]), (1, &false.into()));
+    let why = grades[0]["unread"][0].as_str().unwrap();
+    assert!(why.ends_with("ada-1.pcapng says that it is of run 2 of lab 2"), "{why}");
+}
+
+/// What was kept once is not written over.
+#[test]
+fn what_is_kept_is_not_written_over() {
+    let folder = Folder::new();
+    let kept = folder.file("kept");
+    let check = || typed(&["lab", "check", "2", "--keep", &kept], "");
+    assert_eq!(check().0, 0);
+    let first = fs::read(format!("{kept}/02-1.pcapng")).unwrap();
+    let (code, out, err) = check();
+    assert!(code == 2 && err.contains("02-1.pcapng is there already: name another"), "{out}{err}");
+    assert_eq!(fs::read(format!("{kept}/02-1.pcapng")).unwrap(), first);
+}

@@ -8,7 +8,7 @@ use crate::lab::check::{Checked, Verdict};
 use crate::lab::parse::{Lab, What};
 use crate::lab::session::Session;
 use crate::lab::student::{Student, personal};
-use crate::lab::{answers, shelf};
+use crate::lab::{answers, recorded, shelf};
 use crate::narrate::quiz;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub(crate) fn run(args: &CheckArgs) -> anyhow::Result<Answer> {
             if args.json {
                 writeln!(out, "{}", found.json)?;
             } else {
-                out.write_all(quiz::tally(&found.verdicts).as_bytes())?;
+                out.write_all(quiz::tally(&found.verdicts, found.unclear).as_bytes())?;
                 out.write_all(found.below().as_bytes())?;
             }
             Ok(if found.passed() { Answer::Yes } else { Answer::No })
@@ -52,7 +52,7 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
     let mut out = io::stdout().lock();
     begin(args, &labs.iter().collect::<Vec<_>>(), &mut out)?;
     let began = Instant::now();
-    let (mut passed, mut failed, mut cannot) = (0, 0, None);
+    let (mut hold, mut unclear, mut failed, mut cannot) = (0, 0, 0, None);
     for lab in &labs {
         if !args.json {
             write!(out, "{}", quiz::row_begins(lab.number, &lab.title))?;
@@ -62,12 +62,15 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
         match check(args, lab, &mut told) {
             Ok(found) => {
                 let well = found.passed();
-                passed += usize::from(well);
+                hold += usize::from(found.hold);
+                unclear += usize::from(found.unclear > 0);
                 failed += usize::from(!well);
                 if args.json {
                     writeln!(out, "{}", found.json)?;
                 } else {
-                    out.write_all(quiz::row_ends(&found.verdicts, well, start.elapsed()).as_bytes())?;
+                    out.write_all(
+                        quiz::row_ends(&found.verdicts, found.unclear, well, start.elapsed()).as_bytes(),
+                    )?;
                     if !well {
                         out.write_all(&told)?;
                     }
@@ -90,7 +93,7 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
         }
     }
     if !args.json {
-        out.write_all(quiz::rows_end(passed, labs.len(), began.elapsed()).as_bytes())?;
+        out.write_all(quiz::rows_end(hold, unclear, labs.len(), began.elapsed()).as_bytes())?;
     }
     match cannot {
         _ if failed > 0 => Ok(Answer::No),
@@ -117,13 +120,16 @@ struct Found {
     unbroken: usize,
     /// Facts that none of the changes broke, where these were run.
     never_broken: Vec<String>,
-    passed: bool,
+    /// Whether no fact fails, and one holds.
+    hold: bool,
+    /// Questions that have no one answer.
+    unclear: usize,
     json: Value,
 }
 
 impl Found {
     fn passed(&self) -> bool {
-        self.passed && self.unbroken == 0
+        self.hold && self.unclear == 0 && self.unbroken == 0
     }
 
     /// What stands below the facts.
@@ -155,12 +161,22 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         match &part.what {
             What::Run(run) => {
                 let (number, source) = sources.next().unwrap_or((0, Source::Run));
-                if !args.json {
-                    let recorded = if source.is_recording() { "   (recorded)" } else { "" };
-                    writeln!(out, "\n{}{recorded}", run.command)?;
-                    out.flush()?;
+                let mut head = |command: &str, recorded| {
+                    if args.json {
+                        Ok(())
+                    } else {
+                        writeln!(out, "\n{command}{recorded}").and_then(|()| out.flush())
+                    }
+                };
+                if !source.is_recording() {
+                    head(&run.command, "")?;
                 }
-                session.ran(run, source.record(&session, run, number, &runner)?);
+                let record = source.record(&session, run, number, &runner)?;
+                if source.is_recording() {
+                    // It says itself what was typed.
+                    head(&recorded::typed(&record).unwrap_or_else(|| run.command.clone()), "   (recorded)")?;
+                }
+                session.ran(run, record);
             }
             What::Check(statements) => {
                 for checked in session.check(statements) {
@@ -203,14 +219,14 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         }
     }
     let never = session.checked.iter().map(|checked| &checked.id).filter(|id| !broken.contains(*id));
-    let passed = session.passed() && unclear.is_empty();
     let mut json = answers::json(&session, &[]);
-    json["pass"] = (json["pass"] == true && passed).into();
+    json["pass"] = (json["pass"] == true && unclear.is_empty()).into();
     Ok(Found {
         verdicts: session.checked.iter().map(verdict).collect(),
         unbroken,
         never_broken: never.filter(|_| args.changes).cloned().collect(),
-        passed,
+        hold: session.passed(),
+        unclear: unclear.len(),
         json,
     })
 }

@@ -3,9 +3,9 @@
 use super::args::{GradeArgs, PlaceOfLab};
 use super::{open, runner};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::Lab;
-use crate::lab::grade::{Found, Grade, Seed, compare, csv, grade, junit};
+use crate::lab::grade::{Found, Grade, compare, csv, grade, junit};
 use crate::lab::keep::kept;
+use crate::lab::{Lab, Record};
 use crate::narrate::grade as words;
 use anyhow::{Context, bail};
 use serde_json::{Value, json};
@@ -51,7 +51,6 @@ fn told(grade: &Grade) -> words::Graded<'_> {
         passed: grade.passed(),
         holds: grade.holds,
         fails: &grade.fails,
-        open: grade.open,
         right: grade.right,
         unjudged: grade.unjudged,
         predicted: grade.predicted,
@@ -59,7 +58,8 @@ fn told(grade: &Grade) -> words::Graded<'_> {
         typed: grade.typed,
         unread: &grade.unread,
         missing: &grade.missing,
-        other_seed: grade.seed == Seed::Other,
+        others: &grade.others,
+        opens: &grade.opens,
         remarks: &grade.remarks,
     }
 }
@@ -230,6 +230,9 @@ fn worked_out(
         Some(capture) => match runner.dissect(capture) {
             Ok(record) if record.is_unstamped() => {
                 Found::Unread(words::unstamped(&capture.to_string_lossy()))
+            }
+            Ok(Record { stamp: Some(stamp), .. }) if (stamp.lab, stamp.run as usize) != (lab.number, nth) => {
+                Found::Unread(words::elsewhere(&capture.to_string_lossy(), stamp.lab, stamp.run))
             }
             Ok(record) => Found::Capture(record),
             Err(error) => Found::Unread(error.to_string()),

@@ -104,7 +104,7 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     }
     keep(args, &session, &captures)?;
     let verdicts: Vec<_> = session.checked.iter().map(check::verdict).collect();
-    out.write_all(quiz::tally(&verdicts).as_bytes())?;
+    out.write_all(quiz::tally(&verdicts, session.unclear().len()).as_bytes())?;
     Ok(if session.passed() { Answer::Yes } else { Answer::No })
 }
 
@@ -135,6 +135,7 @@ fn result(answered: &Answered) -> String {
         predicted: answered.predicted.as_deref(),
         observed: &answered.observed,
         right: answered.right,
+        near: answered.near,
         typed: answered.typed.as_ref().map(|(typed, right)| (&**typed, *right)),
         often: answered.often.as_deref(),
         frames: &answered.frames,

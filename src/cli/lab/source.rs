@@ -1,7 +1,9 @@
 //! Where what is known of a lab's run comes from: it is made here, or a recording of it is read.
 
 use super::{can_end, cannot};
+use crate::capture::Stamp;
 use crate::cli::exit::Usage;
+use crate::cli::real::plural;
 use crate::lab::keep::{Keep, ending, is_lines, lines, name};
 use crate::lab::parse::Run;
 use crate::lab::recorded;
@@ -50,6 +52,17 @@ impl Sources<'_> {
             Sources::Keep(folder) => {
                 fs::create_dir_all(folder)
                     .map_err(|error| Usage(format!("--keep {} cannot be made: {error}", folder.display())))?;
+                // What somebody made is not written over.
+                if let Some(old) = runs
+                    .iter()
+                    .find_map(|(nth, run)| file(lab, folder, *nth, run).filter(|file| file.exists()))
+                {
+                    let text = format!(
+                        "{} is there already: name another directory, or take it away",
+                        old.display()
+                    );
+                    return Err(Usage(text).into());
+                }
                 each(&|nth, run| match file(lab, folder, nth, run) {
                     Some(file) => Source::Keep(Keep {
                         file,
@@ -79,10 +92,14 @@ impl Sources<'_> {
             }
             Sources::Captured(files) => {
                 return Err(Usage(format!(
-                    "lab {} has {} runs, and {} captures were given: give --capture once for each, or a directory",
+                    "lab {} has {}, and {} given: give --capture once for each, or a directory",
                     lab.number,
-                    runs.len(),
-                    files.len()
+                    plural(runs.len() as u64, "run"),
+                    if files.len() == 1 {
+                        "1 capture was".to_owned()
+                    } else {
+                        format!("{} captures were", files.len())
+                    },
                 ))
                 .into());
             }
@@ -176,11 +193,34 @@ impl Source {
             Source::Recorded => return recording(session.lab.number, run, nth, runner),
             Source::Nothing => Ok(Record::absent()),
         };
-        record.map_err(|error| match error {
+        let record = record.map_err(|error| match error {
             // What only the command itself can tell is told with its line too.
             RunError::Usage { .. } => Usage(format!("{}:{}: {error}", session.lab.file, run.line)).into(),
             error => cannot(error),
-        })
+        })?;
+        if let (Source::Captured(file), Some(stamp)) = (self, &record.stamp) {
+            is_this(file, stamp, session, nth)?;
+        }
+        Ok(record)
+    }
+}
+
+/// A capture that says of which run it is, and whose, is of this one.
+fn is_this(file: &Path, stamp: &Stamp, session: &Session<'_>, nth: usize) -> Result<(), Usage> {
+    let (file, lab) = (file.display(), session.lab.number);
+    if (stamp.lab, stamp.run as usize) != (lab, nth) {
+        let (of_lab, of_run) = (stamp.lab, stamp.run);
+        return Err(Usage(format!(
+            "{file} is of run {of_run} of lab {of_lab}, and not of run {nth} of lab {lab}"
+        )));
+    }
+    let student = session.student.as_ref().map(|student| &student.id);
+    match &stamp.student {
+        whose if whose.as_ref() == student => Ok(()),
+        Some(whose) => {
+            Err(Usage(format!("{file} is {whose}'s, who has numbers of their own: add --student {whose}")))
+        }
+        None => Err(Usage(format!("{file} was made without --student: leave it out here too"))),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Grades as a table (CSV) and as a report of tests (JUnit).
 
 use super::{Grade, Seed};
-use crate::narrate::grade as words;
+use crate::narrate::{grade as words, safe};
 
 /// As CSV (RFC 4180).
 #[must_use]
@@ -21,14 +21,14 @@ pub fn csv(grades: &[Grade]) -> String {
             grade.seen.to_string(),
             grade.holds.to_string(),
             grade.fails.join(" "),
-            grade.open.to_string(),
+            grade.opens.len().to_string(),
             grade.missing.iter().map(usize::to_string).collect::<Vec<_>>().join(" "),
             grade.seed().to_owned(),
             grade.passed().to_string(),
             grade.unread.join("; "),
             grade.remarks.join(" "),
         ];
-        text.push_str(&cells.map(|cell| quoted(&cell)).join(","));
+        text.push_str(&cells.map(|cell| quoted(&safe(&cell, false))).join(","));
         text.push('\n');
     }
     text
@@ -137,6 +137,8 @@ mod tests {
     #[test]
     fn no_name_breaks_a_table() {
         assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,,own,true,,\n"));
+        let loud = Grade { student: "a\u{1b}[31m\nb".into(), ..some() };
+        assert!(csv(&[loud]).contains("\",4,a\\u{1b}[31m\\nb,2,"), "a row is a line");
         let bad = Grade { file: "<\"&\u{1}>".into(), fails: vec!["isn".into()], ..some() };
         let xml = junit(&[bad]);
         let read = roxmltree::Document::parse(&xml).expect("XML");

@@ -46,6 +46,17 @@ pub(super) const CALLS: &[Entry] = &[
         Cite::rfc(9293, "3.9.1"),
     ),
     entry(
+        "kernel",
+        &["operating system kernel", "network stack", "protocol stack"],
+        API,
+        "The part of the operating system that does layers 2 to 4: it makes segments, datagrams and frames of what \
+         programs hand over, and keeps what came until they ask.",
+        "The program sends segments, acknowledges and sends again.",
+        "send() hands octets to the kernel and comes back. What leaves when, in how large segments, and what is sent \
+         again, the kernel decides, also when the program has ended.",
+        Cite::man("tcp(7)"),
+    ),
+    entry(
         "connect()",
         &[],
         API,
