@@ -169,6 +169,9 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
         [] => Seed::Own,
         _ => Seed::Other,
     };
+    if any && student.is_some() && seed == Seed::Unknown {
+        remarks.push(words::ANYBODYS.to_owned());
+    }
     if let Some(said) = answers["predictions"].as_array() {
         let is_in = |id: &str| said.iter().any(|one| one["id"] == *id);
         let out: Vec<String> =
