@@ -444,8 +444,14 @@ fn lines() -> Vec<Value> {
         seen: [0, 1],
         instead: Some("to-client:tcp.synack#1".to_owned()),
     }];
-    sink.finish(&model::Outcome { interrupted: true, signal, unused, ..tales::echo().outcome(50_000) })
-        .unwrap();
+    sink.finish(&model::Outcome {
+        interrupted: true,
+        signal,
+        unused,
+        cut: true,
+        ..tales::echo().outcome(50_000)
+    })
+    .unwrap();
     let mut lines: Vec<Value> =
         String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     lines.push(layers::json());

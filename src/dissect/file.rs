@@ -76,6 +76,7 @@ pub fn read<R: Read, S: Sink>(reader: &mut Reader<R>, tell: &mut Tell<S>) -> Res
         if !matches!(told, Ok(Flow::Continue)) {
             tell.cut_short();
         }
+        file.outcome.cut = matches!(told, Err(FileError::Read(_) | FileError::Link { .. }));
         result = match told {
             Ok(Flow::Continue) => Ok(()),
             Ok(Flow::Stop) => break,

@@ -97,6 +97,7 @@ impl Totals {
             took: now.since(Time::ZERO),
             interrupted,
             signal: signal::raised_by().filter(|_| interrupted),
+            cut: false,
         }
     }
 }

@@ -110,6 +110,8 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The signal that did, where one did.
     pub signal: Option<Interrupt>,
+    /// Of a capture that was read: whether it breaks off, so that nobody knows what came then.
+    pub cut: bool,
 }
 
 /// A script of the wire that named no frame.

@@ -115,12 +115,17 @@ pub(super) fn outcome(outcome: &Outcome, stopped: bool, style: &Style) -> String
     let mut out = String::from("\n");
     let ended = match (outcome.interrupted, outcome.signal) {
         (false, _) if stopped => "stopped at your key",
+        (false, _) if outcome.cut => "the capture breaks off",
         (false, _) => "done",
         (true, None) => "interrupted",
         (true, Some(Interrupt::Int)) => "interrupted by SIGINT (Ctrl-C)",
         (true, Some(Interrupt::Term)) => "interrupted by SIGTERM",
     };
-    let unseen = if stopped { "; the hosts had not waited for your keys" } else { "" };
+    let unseen = match (stopped, outcome.cut) {
+        (true, _) => "; the hosts had not waited for your keys",
+        (false, true) => ": what came then is not in it",
+        (false, false) => "",
+    };
     row(&mut out, "end", &format!("{ended} after {}{unseen}", span(outcome.took)), style);
     if outcome.frames != [0, 0] {
         let frames = [0, 1].map(|i| format!("{} ({})", outcome.frames[i], count(outcome.octets[i], "octet")));

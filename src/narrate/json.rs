@@ -139,6 +139,9 @@ fn outcome_object(outcome: &Outcome) -> Object {
     if let Some(signal) = outcome.signal {
         put(&mut o, "signal", signal.name());
     }
+    if outcome.cut {
+        put(&mut o, "cut", true);
+    }
     o
 }
 

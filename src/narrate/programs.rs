@@ -127,6 +127,7 @@ mod tests {
             octets: [1000, 66],
             took: Duration::from_millis(1500),
             interrupted: false,
+            cut: false,
             signal: None,
         };
         assert_eq!(

@@ -180,3 +180,37 @@ fn each_packets_mark_is_its_row_of_the_ledger() {
     let met: BTreeSet<&str> = marks.iter().map(name).collect();
     assert_eq!(met.len(), 3, "{met:?}");
 }
+
+/// A file that was cut, and a pipe that ended: what is told is not taken for all.
+#[test]
+fn a_capture_that_breaks_off_says_so_in_its_last_line() {
+    let whole = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/captures/tcp_echo.pcapng");
+    let octets = fs::read(&whole).unwrap();
+    let folder = Folder::new();
+    let cut = folder.file("cut.pcapng");
+    fs::write(&cut, &octets[..octets.len() - 7]).unwrap();
+    let piped = |arguments: &[&str]| {
+        let mut command = crate::child::layerlab(arguments);
+        command.stdin(File::open(&cut).unwrap());
+        crate::child::ran(command)
+    };
+    let of_file = crate::child::run(&format!("dissect {cut}"));
+    for ran in [&of_file, &piped(&["dissect", "-"])] {
+        let end = ran.out(0).lines().find(|line| line.starts_with("end ")).unwrap();
+        assert!(end.contains("the capture breaks off after ") && end.len() <= 80, "{end}");
+        assert!(
+            !ran.out.contains("done after") && ran.err.contains("ends in the middle of a record"),
+            "{}",
+            ran.err
+        );
+    }
+    let last =
+        |ran: &crate::child::Ran| serde_json::from_str::<Value>(ran.out(0).lines().last().unwrap()).unwrap();
+    let outcome = last(&piped(&["dissect", "--json", "-"]));
+    assert_eq!((&outcome["kind"], &outcome["cut"]), (&"outcome".into(), &true.into()), "{outcome}");
+    assert_eq!(outcome["interrupted"], false, "{outcome}");
+    let all = crate::child::run(&format!("dissect {}", whole.display()));
+    assert!(all.out(0).contains("\nend      done after "), "{}", all.out);
+    let all = last(&crate::child::run(&format!("dissect --json {}", whole.display())));
+    assert!(all["kind"] == "outcome" && all.get("cut").is_none(), "{all}");
+}

@@ -212,6 +212,7 @@ impl Tale {
             octets: self.octets,
             took: Duration::from_micros(us),
             interrupted: false,
+            cut: false,
             signal: None,
         }
     }
