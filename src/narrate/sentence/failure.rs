@@ -77,6 +77,11 @@ fn waited_in_vain(draft: &mut Draft<'_>, facts: &Facts) {
 
 /// The frames that show why a call failed.
 fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Option<String> {
+    let to = match call {
+        Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
+        _ => facts.socket.peer,
+    };
+    let toward = to.map(|to| format!(" to {to}")).unwrap_or_default();
     match errno.name {
         "ECONNREFUSED" if facts.udp() => facts
             .icmp(draft, |kind| kind == IcmpKind::PortUnreachable)
@@ -85,17 +90,16 @@ fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Opti
             match facts.each_reached(draft, facts.began, |m| m == Landmark::Refused).as_slice() {
                 [] => None,
                 [one] => Some(format!("the RST is frame {one}")),
-                many => Some(format!("the RST is one of {}: a failed call tells no port", list(many))),
+                many => Some(format!(
+                    "the RST is one of {}, of connections{toward}: a failed call does not tell its own port",
+                    list(many)
+                )),
             }
         }
         "ECONNRESET" | "EPIPE" => facts
             .reached(draft, Time::ZERO, |m| matches!(m, Landmark::Reset | Landmark::Refused))
             .map(|id| format!("the RST is frame {id}")),
         "EHOSTUNREACH" => {
-            let to = match call {
-                Call::Connect(to) | Call::SendTo { to, .. } => Some(*to),
-                _ => facts.socket.peer,
-            };
             let asked = to.map(|to| (to.ip(), draft.memory.waits().unanswered(to.ip())));
             match asked.filter(|(_, asked)| !asked.is_empty()) {
                 Some((ip, asked)) => Some(format!("nobody answered {}: {}", question(ip), list(asked))),
@@ -111,7 +115,9 @@ fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Opti
             match ports.len() {
                 0 => None,
                 1 => Some(format!("SYN went out {} times: {}", syns.len(), list(&syns))),
-                many => Some(format!("SYNs went out from {many} ports; a failed call does not tell its own")),
+                many => Some(format!(
+                    "SYNs{toward} went out from {many} ports; a failed call does not tell its own"
+                )),
             }
         }
         _ => None,
