@@ -212,7 +212,7 @@ fn a_student_is_asked_about_their_own_word() {
             asked(&format!("{} octets\nperhaps\nabout {}\n", 66 + word.len(), 42 + word.len()));
         assert_eq!(code, 0, "{err}{out}");
         assert!(out.contains(&format!("$ layerlab tcp echo {word}\n")), "{out}");
-        assert!(out.matches(", as you said.").count() == 2 && out.contains("write a number"), "{out}");
+        assert!(out.matches(", as you said.").count() == 2 && out.contains("write one number, "), "{out}");
     }
     assert!(words.len() > 1, "{words:?}");
 }

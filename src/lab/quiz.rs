@@ -46,7 +46,8 @@ impl Answered {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
     /// A number is asked for, of this unit where there is one.
-    #[error("write a number, such as `{}`", format!("3 {_0}").trim_end())]
+    // An example would be an answer that somebody takes.
+    #[error("write one number{}", Some(_0).filter(|unit| !unit.is_empty()).map(|unit| format!(", with or without `{unit}` behind it")).unwrap_or_default())]
     Number(String),
     /// A choice.
     #[error("write one of these, or its number: {}", numbered(.0))]

@@ -28,7 +28,7 @@ pub(super) struct Block {
     /// Put behind the head where no note has it.
     pub(super) source: Option<String>,
     pub(super) notes: Vec<String>,
-    /// What the kernel then says of the connection.
+    /// What the kernel then says of the connection, or which fields a lab wants to be seen.
     pub(super) info: Option<String>,
     /// The head in a few words, for a lane.
     pub(super) label: String,

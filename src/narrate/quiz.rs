@@ -2,7 +2,7 @@
 
 use super::dice::lost_of;
 use super::push::wrapped;
-use super::text::{clip, columns, hanging, safe, wrap};
+use super::text::{NO_BREAK, clip, columns, hanging, safe, wrap};
 use std::time::Duration;
 
 /// Columns that a lab is written in.
@@ -47,15 +47,36 @@ pub struct Told<'a> {
 pub fn command(before: &str, typed: &str) -> String {
     // The end of a line takes a blank and the backslash, what goes on stands four columns further in.
     let width = WIDTH - before.len() - 6;
-    format!("{before}{}\n", wrap(typed, width, width).join(&format!(" \\\n{}    ", " ".repeat(before.len()))))
+    let mut mark = None;
+    let together = |c: char| match (c, mark) {
+        ('\'' | '"', None) => {
+            mark = Some(c);
+            c.to_string()
+        }
+        (_, Some(open)) if c == open => {
+            mark = None;
+            c.to_string()
+        }
+        // Between quotation marks a backslash would be one.
+        (' ', Some(_)) => NO_BREAK.to_owned(),
+        _ => c.to_string(),
+    };
+    let typed: String = typed.chars().map(together).collect();
+    format!("{before}{}\n", wrap(&typed, width, width).join(&format!(" \\\n{}    ", " ".repeat(before.len()))))
 }
 
-/// An event of the run: when, on which host, its sentence, and fields that the lab wants to be seen.
+/// Fields that a lab wants to be seen.
 #[must_use]
-pub fn event(at_ns: Option<u64>, host: Option<&str>, sentence: &str, fields: &[(&str, String)]) -> String {
+pub fn fields(fields: &[(&str, String)]) -> String {
+    fields.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(" | ")
+}
+
+/// An event of the run: when, on which host, its sentence, and the [`fields`] that the lab wants to be seen.
+#[must_use]
+pub fn event(at_ns: Option<u64>, host: Option<&str>, sentence: &str, fields: &str) -> String {
     let host = host.map(|host| format!("{host} ")).unwrap_or_default();
-    let fields: String = fields.iter().map(|(name, value)| format!(" | {name} {value}")).collect();
-    let sentence = format!("{host}{}{}", safe(sentence, false), safe(&fields, false));
+    let bar = if fields.is_empty() { "" } else { " | " };
+    let sentence = format!("{host}{}{bar}{}", safe(sentence, false), safe(fields, false));
     match at_ns {
         // Milliseconds, the unit that all labs count in; a float is exact enough for two digits.
         Some(at) => lines(&format!("{:>8.2} ", at as f64 / 1e6), &sentence),
@@ -338,10 +359,22 @@ mod tests {
 
     #[test]
     fn a_line_without_a_time_is_no_wider_than_the_screen() {
-        let text = event(None, None, &"word ".repeat(40), &[]);
+        let text = event(None, None, &"word ".repeat(40), "");
         assert!(text.lines().count() > 2 && text.lines().all(|line| columns(line) <= WIDTH), "{text}");
         // One that fits stands as it was printed.
-        assert_eq!(event(None, None, "  a   b", &[]), "  a   b\n");
+        assert_eq!(event(None, None, "  a   b", ""), "  a   b\n");
+    }
+
+    #[test]
+    fn a_long_command_is_one_that_a_shell_takes() {
+        let option = "--drop 'to-client: tcp.data#3'";
+        let long = command("instead: ", &format!("layerlab tcp echo hello {}", [option; 6].join(" ")));
+        assert!(long.lines().count() > 2 && long.lines().all(|line| columns(line) <= WIDTH), "{long}");
+        let (last, wrapped) = long.lines().collect::<Vec<_>>().split_last().map(|(l, w)| (*l, w.to_vec())).unwrap();
+        assert!(wrapped.iter().all(|line| line.ends_with(" \\")) && !last.ends_with('\\'), "{long}");
+        // What stands between quotation marks stays in one line.
+        assert_eq!(long.matches("'to-client: tcp.data#3'").count(), 6, "{long}");
+        assert_eq!(command("$ ", "layerlab tcp echo 'a  b'"), "$ layerlab tcp echo 'a  b'\n");
     }
 
     #[test]

@@ -161,20 +161,20 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         match &part.what {
             What::Run(run) => {
                 let (number, source) = sources.next().unwrap_or((0, Source::Run));
-                let mut head = |command: &str, recorded| {
+                let mut head = |before: &str, command: &str| {
                     if args.json {
                         Ok(())
                     } else {
-                        writeln!(out, "\n{command}{recorded}").and_then(|()| out.flush())
+                        write!(out, "\n{}", quiz::command(before, command)).and_then(|()| out.flush())
                     }
                 };
                 if !source.is_recording() {
-                    head(&run.command, "")?;
+                    head("", &run.command)?;
                 }
                 let record = source.record(&session, run, number, &runner)?;
                 if source.is_recording() {
                     // It says itself what was typed.
-                    head(&recorded::typed(&record).unwrap_or_else(|| run.command.clone()), "   (recorded)")?;
+                    head("recorded: ", &recorded::typed(&record).unwrap_or_else(|| run.command.clone()))?;
                 }
                 session.ran(run, record);
             }
@@ -191,7 +191,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
             What::Predict(predict) => session.predicted(predict, None),
             What::Change(change) if args.changes && !change.breaks.is_empty() => {
                 if !args.json {
-                    writeln!(out, "\ninstead: {}", change.run.command)?;
+                    write!(out, "\n{}", quiz::command("instead: ", &change.run.command))?;
                     out.flush()?;
                 }
                 let record = Source::Run.record(&session, &change.run, 0, &runner)?;

@@ -304,7 +304,7 @@ fn tell(
     if step && view::is_possible() && keys::offer("its steps on the whole screen", GOES_ON)? == Flow::Continue
     {
         let style = plan::plain_style(args.look, ModelArg::Both, false);
-        Screen::show(title, style, record.lines.iter().map(|line| &**line))
+        Screen::show(title, style, record.lines.iter().map(|line| (&**line, fields(line, show))))
             .context("the terminal does not take the whole screen")?;
     } else if step && !view::is_possible() {
         wait = Some(keys::step(GOES_ON));
@@ -325,12 +325,7 @@ fn tell(
         let sentence = Record::sentence(line).unwrap_or_default();
         // What a host's program or kernel did; a frame's sentence has its direction.
         let host = line["place"].as_str().filter(|place| *place != "wire");
-        let fields: Vec<(&str, String)> = show
-            .iter()
-            .map(|name| (&**name, field(line, name)))
-            .filter(|(_, value)| line["what"] == "frame" && *value != Value::Missing)
-            .map(|(name, value)| (name, value.shown()))
-            .collect();
+        let fields = fields(line, show);
         out.write_all(quiz::event(line["at_ns"].as_u64(), host, sentence, &fields).as_bytes())?;
         if let Some(step) = &mut wait {
             out.flush()?;
@@ -347,6 +342,13 @@ fn tell(
         }
     }
     Ok(())
+}
+
+/// The fields that the lab wants to be seen, of a frame that has them.
+fn fields(line: &Json, show: &[String]) -> String {
+    let found = show.iter().map(|name| (&**name, field(line, name)));
+    let found = found.filter(|(_, value)| line["what"] == "frame" && *value != Value::Missing);
+    quiz::fields(&found.map(|(name, value)| (name, value.shown())).collect::<Vec<_>>())
 }
 
 /// The frames to this side: how many, how many of them the wire dropped, and how often one or several in a row.

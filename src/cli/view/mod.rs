@@ -81,18 +81,18 @@ impl Screen {
         }
     }
 
-    /// Shows a run that was told as JSON lines, until the person leaves.
+    /// Shows a run that was told as JSON lines, each with the fields that are to be seen, until the person leaves.
     ///
     /// # Errors
     /// When the terminal does not take it.
     pub(crate) fn show<'l>(
         title: &str,
         style: Style,
-        lines: impl Iterator<Item = &'l Value>,
+        lines: impl Iterator<Item = (&'l Value, String)>,
     ) -> io::Result<()> {
         let mut screen = Screen::new(title, style, false, Ends::Process);
-        for line in lines {
-            screen.view.told(line, located(line));
+        for (line, fields) in lines {
+            screen.view.told(line, located(line), &fields);
         }
         screen.view.end();
         // What printed no events has nothing to step through.

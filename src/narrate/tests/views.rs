@@ -125,7 +125,7 @@ fn a_run_told_as_json_lines_has_the_same_steps() {
         json.begin(&fixture::run()).unwrap();
         tale.events.iter().for_each(|event| assert_eq!(json.event(event).unwrap(), Flow::Continue));
         for line in String::from_utf8(json.into_inner()).unwrap().lines() {
-            told.told(&serde_json::from_str(line).unwrap(), None);
+            told.told(&serde_json::from_str(line).unwrap(), None, "");
         }
         told.end();
         let mut seen = over(&tale, style);

@@ -170,9 +170,9 @@ impl View {
         heading::outcome(outcome, stopped, &self.style)
     }
 
-    /// A line of a run that was told as JSON, with its octets.
-    pub fn told(&mut self, line: &serde_json::Value, bytes: Option<Located>) {
-        let blocks = self.blocks.told(line, bytes);
+    /// A line of a run that was told as JSON, with its octets, and the fields that a lab wants to be seen.
+    pub fn told(&mut self, line: &serde_json::Value, bytes: Option<Located>, fields: &str) {
+        let blocks = self.blocks.told(line, bytes, fields);
         self.extend(blocks);
     }
 

@@ -7,10 +7,12 @@ use crate::model::{Direction, Evidence, Located, Place, Protocol, Side, Time};
 use serde_json::Value;
 
 impl Blocks {
-    /// What is to be shown now that this line came, with its octets; nothing for a line that is no event.
-    pub(super) fn told(&mut self, line: &Value, bytes: Option<Located>) -> Vec<Block> {
+    /// What is to be shown now that this line came, with its octets and what else is to be seen of it; nothing for a
+    /// line that is no event.
+    pub(super) fn told(&mut self, line: &Value, bytes: Option<Located>, info: &str) -> Vec<Block> {
         let Some(block) = block(line, bytes, self.ellipsis()) else { return Vec::new() };
-        let (joint, block) = joint(line, block);
+        let info = Some(info).filter(|info| !info.is_empty()).map(|info| safe(info, true));
+        let (joint, block) = joint(line, Block { info, ..block });
         let id = line["id"].as_u64().unwrap_or(0);
         self.join(id, line["cause"].as_u64(), joint, block)
     }
