@@ -6,6 +6,8 @@
 mod child;
 #[path = "labs/grade.rs"]
 mod grade;
+#[path = "labs/left.rs"]
+mod left;
 
 use child::Folder;
 use layerlab::lab::parse::{Lab, What};
@@ -148,25 +150,6 @@ fn what_was_learned_is_asked_for_again() {
     assert_eq!(out.matches("From lab").count(), 1);
 }
 
-/// Who stops in the middle has lost nothing, and is told that it is not all.
-#[test]
-fn what_was_answered_before_a_quiz_was_left_is_kept() {
-    let own = Folder::new();
-    let folder = own.path();
-    let file = folder.join("left.json");
-    let name = file.to_str().unwrap();
-    let (code, _, err) = typed(&["lab", "run", "4", "--quiz", "--answers", name], "3\n2\n");
-    assert_eq!(code, 2, "{err}");
-    let kept: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
-    assert_eq!((&kept["complete"], &kept["pass"]), (&false.into(), &false.into()));
-    assert_eq!(
-        (&kept["predictions"][0]["predicted"], &kept["predictions"][0]["right"]),
-        (&"3".into(), &false.into())
-    );
-    let (code, out, _) = typed(&["lab", "grade", name], "");
-    assert!(code == 1 && out.contains("no capture of run 2"), "{out}");
-}
-
 #[test]
 fn without_an_answer_a_quiz_shows_nothing() {
     let (code, out, err) = typed(&["lab", "run", "4", "--quiz"], "");
@@ -289,7 +272,11 @@ fn a_worksheet_has_blanks_and_its_key_lies_apart() {
     assert!(key_text.contains("| SYN,ACK | 0 | 1 | 0 |") && !key_text.contains("____"), "{key_text}");
     assert!(sheet.contains("1. How many frames"), "{sheet}");
     let (code, _, err) = typed(&["lab", "worksheet", "4", "--run", "9"], "");
-    assert!(code == 2 && err.contains("--run"), "{err}");
+    assert!(code == 2 && err.contains("has no run 9") && err.contains("--run: 1, 2"), "{err}");
+    // Its first run is without a network.
+    let (code, sheet, err) = typed(&["lab", "worksheet", "20"], "");
+    assert!(code == 0 && sheet.contains("    layerlab tcp echo red "), "{err}{sheet}");
+    assert!(sheet.contains("| SYN | ____ |"), "{sheet}");
 }
 
 /// The captures of one machine stand in for the runs of another.
@@ -422,6 +409,12 @@ fn a_question_without_one_answer_fails_the_lab() {
     let (code, out) = of("answer: 5", &["--changes"]);
     assert!(code == 0 && out.ends_with("2 of 2 facts hold.\nNo change breaks: all\n"), "{out}");
     assert!(!of("answer: 5", &[]).1.contains("No change"));
+    // One that a change was to break, and did not, fails the lab, in every form.
+    let lab = fs::read_to_string(&file).unwrap();
+    fs::write(&file, lab.replace("breaks: some", "breaks: all")).unwrap();
+    let (code, out, err) = typed(&["lab", "check", name, "--changes", "--json"], "");
+    let answers: Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{err}"));
+    assert_eq!((code, &answers["pass"]), (1, &false.into()));
 }
 
 /// A pipe that nobody writes into is not waited for.

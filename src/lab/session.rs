@@ -1,5 +1,6 @@
 //! One going through a lab: what was predicted, run and found, in the order of the file.
 
+use super::answers::Said;
 use super::check::{Checked, Verdict, check};
 use super::facts::{Lets, Names, is_open, names};
 use super::parse::{Lab, Predict, Run, Statement, What};
@@ -25,6 +26,8 @@ pub struct Session<'l> {
     waiting: Vec<(&'l Predict, Option<String>)>,
     /// What the student wrote that they saw, by the question's name.
     typed: BTreeMap<String, String>,
+    /// What was predicted before the lab was left, of questions that it has not come to again.
+    said: BTreeMap<String, String>,
     record: Record,
     /// The seeds of the runs, where they are known.
     pub seeds: Vec<Option<u64>>,
@@ -47,6 +50,7 @@ impl<'l> Session<'l> {
             answered: Vec::new(),
             waiting: Vec::new(),
             typed: BTreeMap::new(),
+            said: BTreeMap::new(),
             record: Record::default(),
             seeds: Vec::new(),
             run: Json::Null,
@@ -54,6 +58,24 @@ impl<'l> Session<'l> {
             of_calls: BTreeSet::new(),
             before: Default::default(),
         }
+    }
+
+    /// Goes on with what was said before the lab was left.
+    pub fn resume(&mut self, said: Said) {
+        self.said = said.predicted;
+        self.typed = said.typed;
+    }
+
+    /// What was predicted then.
+    pub fn said(&mut self, predict: &Predict) -> Option<String> {
+        self.said.remove(&predict.id)
+    }
+
+    /// How many predictions are committed, those that are [`said`](Self::resume) too.
+    #[must_use]
+    pub fn committed(&self) -> usize {
+        let all = self.answered.iter().cloned().chain(self.waiting());
+        all.filter(|answered| answered.predicted.is_some()).count()
     }
 
     /// Commits a prediction, or only keeps the question.
@@ -111,10 +133,11 @@ impl<'l> Session<'l> {
         blocks.iter().flat_map(|block| check(block, record, &mut lets, &mut of_calls)).collect()
     }
 
-    /// The questions that can be answered by now.
+    /// The questions that can be answered by now, and of which nobody has written what they saw.
     #[must_use]
     pub fn due(&self) -> Vec<&'l Predict> {
         let due = self.waiting.iter().map(|(predict, _)| *predict);
+        let due = due.filter(|predict| !self.typed.contains_key(&predict.id));
         due.filter(|predict| !self.is_open(predict) && answerable(predict, &self.lets)).collect()
     }
 
@@ -201,7 +224,8 @@ impl<'l> Session<'l> {
 
     /// Questions that nothing has answered yet, with what was said to them.
     pub fn waiting(&self) -> impl Iterator<Item = Answered> {
-        self.waiting.iter().map(|(predict, predicted)| {
+        let said = self.lab.questions().filter_map(|one| Some((one, Some(self.said.get(&one.id)?.clone()))));
+        self.waiting.iter().cloned().chain(said).map(|(predict, predicted)| {
             let typed = self.typed.get(&predict.id).map(|typed| (typed.clone(), None));
             Answered { typed, observed: String::new(), ..quiz::unanswered(predict, predicted.as_deref()) }
         })

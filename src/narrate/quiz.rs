@@ -62,7 +62,10 @@ pub fn command(before: &str, typed: &str) -> String {
         _ => c.to_string(),
     };
     let typed: String = typed.chars().map(together).collect();
-    format!("{before}{}\n", wrap(&typed, width, width).join(&format!(" \\\n{}    ", " ".repeat(before.len()))))
+    format!(
+        "{before}{}\n",
+        wrap(&typed, width, width).join(&format!(" \\\n{}    ", " ".repeat(before.len())))
+    )
 }
 
 /// Fields that a lab wants to be seen.
@@ -194,6 +197,33 @@ pub fn result(told: &Told<'_>) -> String {
         Some((_, None)) | None => {}
     }
     text
+}
+
+/// How many predictions of a quiz that was left are kept, where it goes on.
+#[must_use]
+pub fn goes_on(kept: usize, of: usize, file: &str) -> String {
+    let asks = if kept < of { "; you are asked for the others" } else { "" };
+    let text = format!("{}. What was committed stays so{asks}.", kept_in(kept, of, &safe(file, false)));
+    hanging("", &text, 0, WIDTH) + "\n"
+}
+
+fn kept_in(kept: usize, of: usize, file: &str) -> String {
+    format!("{kept} of {of} predictions {} kept in {file}", if kept == 1 { "is" } else { "are" })
+}
+
+/// A prediction that was kept, in the place where it was typed.
+#[must_use]
+pub fn kept(said: &str) -> String {
+    lines("you:     ", &format!("{} (kept)", safe(said, false)))
+}
+
+/// A quiz that is left at a question: what becomes of the answers so far.
+#[must_use]
+pub fn left(kept: usize, of: usize, file: Option<&str>) -> String {
+    match file.filter(|_| kept > 0) {
+        Some(file) => format!("{}: the same command goes on with the next", kept_in(kept, of, file)),
+        None => "a prediction is asked for first: type one, or leave out --quiz".to_owned(),
+    }
 }
 
 /// What was said or seen: several words stand between quotation marks, so that it is plain where they end; a number with
@@ -370,7 +400,8 @@ mod tests {
         let option = "--drop 'to-client: tcp.data#3'";
         let long = command("instead: ", &format!("layerlab tcp echo hello {}", [option; 6].join(" ")));
         assert!(long.lines().count() > 2 && long.lines().all(|line| columns(line) <= WIDTH), "{long}");
-        let (last, wrapped) = long.lines().collect::<Vec<_>>().split_last().map(|(l, w)| (*l, w.to_vec())).unwrap();
+        let (last, wrapped) =
+            long.lines().collect::<Vec<_>>().split_last().map(|(l, w)| (*l, w.to_vec())).unwrap();
         assert!(wrapped.iter().all(|line| line.ends_with(" \\")) && !last.ends_with('\\'), "{long}");
         // What stands between quotation marks stays in one line.
         assert_eq!(long.matches("'to-client: tcp.data#3'").count(), 6, "{long}");

@@ -1,5 +1,11 @@
 //! A worksheet: what crossed the wire as a table in Markdown, with blanks to fill in, and its key.
 
+use super::quiz::command;
+use super::text::hanging;
+
+/// Columns of the text; a table is as wide as its rows.
+const WIDTH: usize = 80;
+
 /// A frame, as a worksheet shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Row {
@@ -22,6 +28,8 @@ pub struct Head<'a> {
     pub title: &'a str,
     /// The command whose frames these are.
     pub command: &'a str,
+    /// How many frames it has; a sheet may have the first of them alone.
+    pub frames: usize,
     /// Whose it is; empty for a line to write a name on.
     pub student: &'a str,
     /// The lab's questions.
@@ -42,13 +50,19 @@ pub fn worksheet(
     let name = if head.student.is_empty() { "______________________" } else { head.student };
     let mut sheet = format!("# {}\n\nName: {name}\n\n", head.title);
     for (n, question) in (1..).zip(head.questions) {
-        sheet.push_str(&format!("{n}. {question}\n\n   Before: ________  After: ________\n\n"));
+        sheet.push_str(&asked(n, question));
+        sheet.push_str("   Before: ________  After: ________\n\n");
     }
     let what = if order.is_some() { "Put the frames in their order, and fill in" } else { "Fill in" };
-    sheet.push_str(&format!("{what} what is missing. The frames are those of\n`{}`.\n\n", head.command));
+    let which = match rows.len() {
+        some if some < head.frames => format!("Here are the first {some} of the {} frames", head.frames),
+        _ => "The frames are those".to_owned(),
+    };
+    sheet.push_str(&format!("{what} what is missing. {which} of\n\n{}\n", command("    ", head.command)));
     let mut key = format!("# {}: key\n\n", head.title);
     for (n, (question, answer)) in (1..).zip(head.questions.iter().zip(head.answers)) {
-        key.push_str(&format!("{n}. {question}\n\n   {answer}\n\n"));
+        key.push_str(&asked(n, question));
+        key.push_str(&format!("   {answer}\n\n"));
     }
     if order.is_some() {
         key.push_str("Rows that look alike on the sheet may change places.\n\n");
@@ -72,6 +86,12 @@ pub fn worksheet(
     });
     table(&mut key, &places, rows, |_, _| false);
     (sheet, key)
+}
+
+/// A question as an item of a list.
+fn asked(n: usize, question: &str) -> String {
+    let head = format!("{n}. ");
+    hanging(&head, question, head.len(), WIDTH) + "\n"
 }
 
 /// A table in Markdown; a column that is `None` is the number or the time. A column without a word is left out.
@@ -110,6 +130,7 @@ mod tests {
         let head = Head {
             title: "Lab 4",
             command: "layerlab tcp echo",
+            frames: 2,
             student: "",
             questions: &["How many?".into()],
             answers: &["2".into()],
@@ -122,5 +143,27 @@ mod tests {
         let (sheet, key) = worksheet(&head, &rows, &[3], Some(&[1, 0]));
         assert!(sheet.contains("| ____ |  | A>B |") && !sheet.contains("| 2 |"), "{sheet}");
         assert!(key.find("| 2 |").unwrap() < key.find("| 1 |").unwrap());
+    }
+
+    #[test]
+    fn a_sheet_says_that_it_has_not_all_frames_and_wraps_what_is_long() {
+        let long = "word ".repeat(40);
+        let (question, command) = (format!("{long}?"), format!("layerlab tcp echo {long}"));
+        let head = Head {
+            title: "Lab 4",
+            command: &command,
+            frames: 7,
+            student: "",
+            questions: &[question],
+            answers: &[],
+        };
+        let (sheet, _) = worksheet(&head, &[Row::default()], &[], None);
+        assert!(
+            sheet.contains("Here are the first 1 of the 7 frames of\n\n    layerlab tcp echo word"),
+            "{sheet}"
+        );
+        assert!(sheet.lines().all(|line| line.chars().count() <= 80), "{sheet}");
+        let (sheet, _) = worksheet(&Head { frames: 1, ..head }, &[Row::default()], &[], None);
+        assert!(sheet.contains("The frames are those of\n\n    layerlab"), "{sheet}");
     }
 }

@@ -231,7 +231,7 @@ fn a_capture_stands_for_its_own_run_alone() {
     // What nobody typed here is not shown as the command: the recording says what it was.
     let (_, out, _) = check("2", [&one, &two], &["--student", "ada"]);
     let typed_then = fs::read(&one).unwrap();
-    let command = out.lines().find_map(|line| line.strip_suffix("   (recorded)")).unwrap();
+    let command = out.lines().find_map(|line| line.strip_prefix("recorded: ")).unwrap();
     assert!(typed_then.windows(command.len()).any(|part| part == command.as_bytes()), "{command}");
     // Two that were exchanged.
     let spare = folder.file("spare");

@@ -1,6 +1,7 @@
 //! What was typed behind `layerlab lab`.
 
 use crate::cli::args::LookArgs;
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
@@ -44,7 +45,7 @@ pub(crate) struct ShowLabArgs {
     #[arg(long)]
     pub(crate) teacher: bool,
     /// As this student has it, with their own parameters
-    #[arg(long, value_name = "ID", conflicts_with = "teacher")]
+    #[arg(long, value_name = "ID", conflicts_with = "teacher", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) student: Option<String>,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct PlaceOfLab {
     #[arg(long, value_name = "N", help_heading = "Network", conflicts_with = "student")]
     pub(crate) seed: Option<u64>,
     /// Seed and parameters of this student
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) student: Option<String>,
 }
 
@@ -133,9 +134,9 @@ pub(crate) struct WorksheetArgs {
     /// Shuffle the rows, without their numbers and times: the order is asked for too
     #[arg(long)]
     pub(crate) shuffle: bool,
-    /// Which of the lab's runs, 1 the first
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..))]
-    pub(crate) run: u8,
+    /// Which of the lab's runs, 1 the first [default: the first that has frames]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
+    pub(crate) run: Option<u8>,
     /// Write the key here
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) key: Option<PathBuf>,

@@ -42,7 +42,9 @@ fn all(args: &CheckArgs, labs: &[String]) -> anyhow::Result<Answer> {
     } else {
         labs.iter().map(|lab| Ok(open(lab)?.0)).collect::<anyhow::Result<_>>()?
     };
-    if let [first, _, ..] = &args.capture[..] {
+    if let [first, more @ ..] = &args.capture[..]
+        && !(more.is_empty() && first.is_dir())
+    {
         let text = format!(
             "captures of one lab at a time: name it, or give a directory in the place of {}",
             first.display()
@@ -220,7 +222,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
     }
     let never = session.checked.iter().map(|checked| &checked.id).filter(|id| !broken.contains(*id));
     let mut json = answers::json(&session, &[]);
-    json["pass"] = (json["pass"] == true && unclear.is_empty()).into();
+    json["pass"] = (json["pass"] == true && unclear.is_empty() && unbroken == 0).into();
     Ok(Found {
         verdicts: session.checked.iter().map(verdict).collect(),
         unbroken,

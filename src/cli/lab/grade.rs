@@ -14,9 +14,6 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Octets of an answers file at the most; one that layerlab wrote has some ten thousand.
-const ANSWERS_MAX: u64 = 4 << 20;
-
 /// `layerlab lab grade`.
 pub(crate) fn run(args: &GradeArgs) -> anyhow::Result<Answer> {
     let mut grades = grades(&Labs::read(&args.lab)?, &args.files);
@@ -146,10 +143,7 @@ fn is_capture(file: &Path) -> anyhow::Result<bool> {
 /// An answers file, with the captures that it names beside it.
 fn answers(labs: &Labs, file: &Path, used: &mut Vec<PathBuf>) -> anyhow::Result<Grade> {
     let name = file.display().to_string();
-    let mut text = String::new();
-    File::open(file)
-        .and_then(|file| file.take(ANSWERS_MAX).read_to_string(&mut text))
-        .with_context(|| format!("the answers {name} cannot be read"))?;
+    let text = super::answers::text(file)?;
     let wrong = || {
         format!(
             "{name} holds no answers: give a file that `layerlab lab run --answers` wrote, or a capture beside one"

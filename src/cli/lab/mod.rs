@@ -1,5 +1,6 @@
 //! `layerlab lab ...`: the course.
 
+mod answers;
 mod args;
 mod check;
 mod commands;

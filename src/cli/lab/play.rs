@@ -1,5 +1,6 @@
 //! `layerlab lab run`: a lab in the order of its file, with predictions first.
 
+use super::answers::{begin, beside, keep};
 use super::args::RunLabArgs;
 use super::source::{Source, has_recording};
 use super::{cannot, check, open, open_for, runner, show};
@@ -11,19 +12,16 @@ use crate::lab::filter::field;
 use crate::lab::keep::Keep;
 use crate::lab::parse::{Predict, Statement, What};
 use crate::lab::quiz::{self as questions, Answered};
-
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
-use crate::lab::{Lab, Record, Value, answers};
+use crate::lab::{Lab, Record, Value};
 use crate::model::{Flow, Side};
 use crate::narrate::quiz;
 use anyhow::Context;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::fs;
 use std::io::{self, BufRead, Write};
 use std::mem;
-use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Events of a run that are told at most, without `--all`: of them the first, the last, and those of frames that were
@@ -47,36 +45,36 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     if args.recorded {
         has_recording(&lab)?;
     }
-    if let Some(file) =
-        args.answers.as_ref().filter(|file| file.metadata().is_ok_and(|found| found.len() > 0))
-    {
-        let text = "holds answers already: name another file, or take it away";
-        return Err(Usage(format!("{} {text}", file.display())).into());
-    }
-    if let Some(file) = &args.answers
-        && let Some(taken) =
-            (1..=lab.runs().count()).map(|nth| beside(file, nth)).find(|capture| capture.exists())
-    {
-        let text = "is there already, and is where a run would be kept: name another file, or take it away";
-        return Err(Usage(format!("{} {text}", taken.display())).into());
-    }
-    // Before anybody has thought of an answer it is clear that it can be kept.
-    keep(args, &session, &[])?;
+    begin(args, &mut session)?;
+    let (kept, questions) = (session.committed(), lab.questions().count());
     let mut out = io::stdout().lock();
     writeln!(out, "Lab {}, {} minutes. Layers: {}\n", lab.number, lab.minutes, lab.layers)?;
     if args.recorded {
         out.write_all(quiz::recorded().as_bytes())?;
     }
-    if args.recall {
+    if let Some(file) = args.answers.as_ref().filter(|_| kept > 0) {
+        out.write_all(quiz::goes_on(kept, questions, &file.display().to_string()).as_bytes())?;
+    }
+    // It was asked before the first prediction was.
+    if args.recall && kept == 0 {
         recall(&mut out, &lab, &runner)?;
     }
     let mut captures: Vec<Option<String>> = Vec::new();
     let mut facts = String::new();
     for (nth, part) in lab.parts.iter().enumerate() {
         if let What::Predict(predict) = &part.what {
-            let predicted = if args.quiz { Some(ask(&mut out, predict)?) } else { None };
-            if !args.quiz {
-                out.write_all(show::question(predict).as_bytes())?;
+            out.write_all(show::question(predict).as_bytes())?;
+            let said = session.said(predict);
+            if let Some(said) = &said {
+                out.write_all(quiz::kept(said).as_bytes())?;
+            }
+            let predicted = match said {
+                None if args.quiz => typed(&mut out, predict, false)?,
+                said => said,
+            };
+            if args.quiz && predicted.is_none() {
+                let file = args.answers.as_ref().map(|file| file.display().to_string());
+                return Err(Usage(quiz::left(session.committed(), questions, file.as_deref())).into());
             }
             session.predicted(predict, predicted);
             keep(args, &session, &captures)?;
@@ -108,26 +106,6 @@ pub(crate) fn run(args: &RunLabArgs) -> anyhow::Result<Answer> {
     Ok(if session.passed() { Answer::Yes } else { Answer::No })
 }
 
-/// Keeps the answers so far: who stops in the middle has lost nothing, and a disk that is full takes nothing away.
-fn keep(args: &RunLabArgs, session: &Session<'_>, captures: &[Option<String>]) -> anyhow::Result<()> {
-    let Some(file) = &args.answers else { return Ok(()) };
-    let text = format!("{:#}\n", answers::json(session, captures));
-    let kept = if file.symlink_metadata().is_ok_and(|found| !found.is_file()) {
-        fs::write(file, text)
-    } else {
-        let mut new = file.clone().into_os_string();
-        new.push(".new");
-        fs::write(&new, text).and_then(|()| fs::rename(&new, file)).inspect_err(|_| {
-            let _ = fs::remove_file(&new);
-        })
-    };
-    kept.map_err(|error| {
-        let why = format!("the answers cannot be written to {}: {error}", file.display());
-        // A name that was typed wrong shows at once, before anything was answered.
-        if session.seeds.is_empty() { Usage(why).into() } else { anyhow::anyhow!(why) }
-    })
-}
-
 /// A question beside what was observed.
 fn result(answered: &Answered) -> String {
     quiz::result(&quiz::Told {
@@ -155,7 +133,11 @@ fn recall(out: &mut dyn Write, lab: &Lab, runner: &Runner) -> anyhow::Result<()>
         for (nth, part) in old.parts.iter().enumerate() {
             match &part.what {
                 What::Predict(predict) if !asked => {
-                    session.predicted(predict, Some(ask(out, predict)?));
+                    out.write_all(show::question(predict).as_bytes())?;
+                    let Some(predicted) = typed(out, predict, false)? else {
+                        return Err(Usage(quiz::left(0, 1, None)).into());
+                    };
+                    session.predicted(predict, Some(predicted));
                     asked = true;
                 }
                 What::Run(run) => {
@@ -175,13 +157,6 @@ fn recall(out: &mut dyn Write, lab: &Lab, runner: &Runner) -> anyhow::Result<()>
         }
     }
     Ok(())
-}
-
-/// A prediction: committed before anything is shown.
-fn ask(out: &mut dyn Write, predict: &Predict) -> anyhow::Result<String> {
-    out.write_all(show::question(predict).as_bytes())?;
-    let wanted = || Usage("a prediction is asked for first: type one, or leave out --quiz".to_owned()).into();
-    typed(out, predict, false)?.ok_or_else(wanted)
 }
 
 /// What was seen, before it is told: who predicts and then looks, learns from both.
@@ -207,7 +182,12 @@ fn typed(out: &mut dyn Write, predict: &Predict, may_be_empty: bool) -> io::Resu
         write!(out, "you:     ")?;
         out.flush()?;
         let mut typed = String::new();
-        if io::stdin().lock().read_line(&mut typed)? == 0 || may_be_empty && typed.trim().is_empty() {
+        if io::stdin().lock().read_line(&mut typed)? == 0 {
+            // What is said next begins a line of its own.
+            writeln!(out)?;
+            break;
+        }
+        if may_be_empty && typed.trim().is_empty() {
             break;
         }
         match questions::read(predict, &typed) {
@@ -271,12 +251,6 @@ fn checked(session: &mut Session<'_>, statements: &[Statement], teacher: bool) -
         }
     }
     text
-}
-
-/// `ada-04.json` and 2 give `ada-04-2.pcapng`; `ada.04` gives `ada.04-2.pcapng`.
-fn beside(answers: &Path, run: usize) -> PathBuf {
-    let name = answers.file_name().unwrap_or_default().to_string_lossy();
-    answers.with_file_name(format!("{}-{run}.pcapng", name.strip_suffix(".json").unwrap_or(&name)))
 }
 
 /// The words as a shell takes them.

@@ -4,7 +4,7 @@ use super::args::{ColumnArg, WorksheetArgs};
 use super::play::shell;
 use super::{cannot, open_for, runner};
 use crate::cli::exit::{Answer, Usage};
-use crate::lab::parse::Predict;
+use crate::lab::parse::{Predict, Run};
 use crate::lab::run::Runner;
 use crate::lab::session::Session;
 use crate::lab::student::order;
@@ -24,21 +24,17 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let lab = open_for(&args.lab, args.place.student.as_deref())?;
     let session = Session::new(&lab, args.place.student.as_deref());
     let runner = runner(&lab, &args.place, session.student.as_ref())?;
-    let nth = usize::from(args.run);
-    let Some(run) = lab.runs().nth(nth - 1).filter(|run| run.can_be_kept()) else {
-        return Err(Usage(format!(
-            "run {nth} of lab {} has no frames to show: name another with --run",
-            lab.number
-        ))
-        .into());
-    };
+    let (nth, run) = chosen(&lab, args.run.map(usize::from))?;
     let words = session.words(run);
     let record = runner.run(&words, run.text, None).map_err(cannot)?;
-    let frames = record.lines.iter().filter(|line| line["what"] == "frame");
+    let frames: Vec<_> = record.lines.iter().filter(|line| line["what"] == "frame").collect();
     let lost = record.lines.iter().filter(|line| line["fate"] == "dropped").map(|line| &line["frame.number"]);
     let lost: Vec<&Value> = lost.collect();
-    let rows: Vec<Row> =
-        frames.take(ROWS_MAX).map(|frame| row(frame, lost.contains(&&frame["frame.number"]))).collect();
+    let rows: Vec<Row> = frames
+        .iter()
+        .take(ROWS_MAX)
+        .map(|frame| row(frame, lost.contains(&&frame["frame.number"])))
+        .collect();
     let questions: Vec<String> = lab.questions().map(question).collect();
     let asked: Vec<usize> = args.blank.iter().map(|column| *column as usize).collect();
     let has = |columns: &[usize]| {
@@ -62,6 +58,7 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     let head = Head {
         title: &format!("Lab {}: {}", lab.number, lab.title),
         command: &format!("layerlab {}", shell(&words)),
+        frames: frames.len(),
         student: args.place.student.as_deref().unwrap_or(""),
         questions: &questions,
         answers: &answers,
@@ -81,6 +78,23 @@ pub(crate) fn run(args: &WorksheetArgs) -> anyhow::Result<Answer> {
     }
     io::stdout().lock().write_all(sheet.as_bytes())?;
     Ok(Answer::Yes)
+}
+
+/// The run that is asked for, 1 the first, or the first that has frames.
+fn chosen(lab: &Lab, asked: Option<usize>) -> Result<(usize, &Run), Usage> {
+    let shown: Vec<(usize, &Run)> = (1..).zip(lab.runs()).filter(|(_, run)| run.can_be_kept()).collect();
+    let found = shown.iter().find(|(nth, _)| asked.is_none_or(|asked| asked == *nth));
+    found.copied().ok_or_else(|| {
+        let names: Vec<String> = shown.iter().map(|(nth, _)| nth.to_string()).collect();
+        Usage(match (&names[..], asked) {
+            ([], _) | (_, None) => format!("no run of lab {} has frames to show", lab.number),
+            (names, Some(asked)) => format!(
+                "lab {} has no run {asked} with frames to show: name one of these with --run: {}",
+                lab.number,
+                names.join(", ")
+            ),
+        })
+    })
 }
 
 /// A question with its choices.

@@ -140,6 +140,29 @@ fn a_run_told_as_json_lines_has_the_same_steps() {
 }
 
 #[test]
+fn fields_that_are_to_be_seen_stand_with_their_step() {
+    let mut json = Json::new(Vec::new());
+    json.begin(&fixture::run()).unwrap();
+    tales::echo().events.iter().for_each(|event| assert_eq!(json.event(event).unwrap(), Flow::Continue));
+    let mut view = View::new("layerlab tcp echo hello", Style::default(), false);
+    for line in String::from_utf8(json.into_inner()).unwrap().lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let number = line["frame.number"].as_u64().filter(|_| line["what"] == "frame");
+        view.told(&line, None, &number.map(|n| format!("shown of {n} \u{1b}")).unwrap_or_default());
+    }
+    view.end();
+    for _ in 0..100 {
+        let shown = screen(&mut view);
+        let now = shown.lines().find(|line| line.starts_with('>')).unwrap().to_owned();
+        let frame = now.split('#').nth(1).and_then(|rest| rest.split(' ').next());
+        let of = frame.map(|frame| format!("shown of {frame} \\u{{1b}}"));
+        assert_eq!(shown.matches("shown of ").count(), usize::from(of.is_some()), "{shown}");
+        assert!(of.is_none_or(|of| shown.contains(&of)), "{shown}");
+        view.press(Key::Next);
+    }
+}
+
+#[test]
 fn too_small_a_window_is_told_so() {
     let mut view = over(&tales::echo(), Style::default());
     let lines: Vec<String> = view.lines(30, 8).iter().map(super::super::view::Line::text).collect();
