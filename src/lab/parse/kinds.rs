@@ -27,10 +27,14 @@ impl Kind {
         }
     }
 
-    /// Of what varies: a number with a unit is a time.
+    /// Of what varies: a number with a unit is a time, and what is no number a text.
     pub(super) fn of_words(words: &[String]) -> Kind {
-        let is_time = |word: &String| word.ends_with('s') && matches!(parse(word), Ok(Expression::Number(_)));
-        Kind { time: words.iter().all(is_time), ..Kind::default() }
+        let is_number = |word: &String| matches!(parse(word), Ok(Expression::Number(_)));
+        Kind {
+            field: None,
+            time: words.iter().all(|word| word.ends_with('s') && is_number(word)),
+            no_number: (!words.iter().any(is_number)).then_some("a text"),
+        }
     }
 }
 

@@ -451,6 +451,7 @@ fn a_unit_is_that_of_a_number_and_a_time_is_divided() {
     for (answer, what) in [
         ("data.place", "a text"),
         ("at(places, 1)", "a text"),
+        ("word", "a text"),
         ("join(places, \",\")", "a text"),
         ("places", "a list"),
         ("first(frame)", "an event"),
