@@ -3,7 +3,7 @@
 use super::expression::{Comparison, Expression, Function};
 use super::filter::{field, present};
 use super::record::Record;
-use super::value::{Value, compare};
+use super::value::{Value, compare, told};
 use serde_json::Value as Json;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,7 +55,7 @@ pub fn find(expression: &Expression, record: &Record, lets: &Lets) -> Finding {
     Finding { value, frames, events, by_zero }
 }
 
-/// What was seen where a fact compares: the left side of each comparison, and the right one where that is no constant.
+/// What was seen where a fact compares: each comparison with values in it, as it is true: `59 != 71`.
 #[must_use]
 pub fn seen(expression: &Expression, record: &Record, lets: &Lets) -> Vec<String> {
     let touched = RefCell::default();
@@ -371,18 +371,11 @@ impl<'a> Scope<'a> {
                 self.seen(b, to);
             }
             Expression::Not(inner) => self.seen(inner, to),
-            Expression::Compare(a, _, b) => {
-                to.push(self.value(a).shown());
-                let constant =
-                    matches!(**b, Expression::Number(_) | Expression::Text(_) | Expression::List(_));
-                if !constant {
-                    to.push(self.value(b).shown());
-                }
-            }
+            Expression::Compare(a, how, b) => to.push(told(&self.value(a), *how, &self.value(b))),
             Expression::In(one, _) => to.push(self.value(one).shown()),
             // Of "none of these" the number says more than "false".
             Expression::Call(Function::None, arguments) => {
-                to.push(number(self.lines(&arguments[0]).len()).shown())
+                to.push(format!("such events: {}", self.lines(&arguments[0]).len()))
             }
             other => to.push(self.value(other).shown()),
         }
@@ -509,8 +502,15 @@ mod tests {
     fn what_was_seen_stands_beside_what_was_expected() {
         let record = record();
         let seen = |text: &str| seen(&parse(text).unwrap(), &record, &Lets::new());
-        assert_eq!(seen("count(frame) == 5 && none(tcp.len > 0)"), ["4", "2"]);
-        assert_eq!(seen("count(udp) == count(frame) - 4"), ["0", "0"]);
+        assert_eq!(seen("count(frame) == 5 && none(tcp.len > 0)"), ["4 != 5", "such events: 2"]);
+        assert_eq!(seen("count(udp) == count(frame) - 4"), ["0 == 0"]);
+        assert_eq!(
+            seen("count(frame) < 4 || count(frame) >= 9 || count(frame) != 4"),
+            ["4 >= 4", "4 < 9", "4 == 4"]
+        );
+        // What is not there compares to nothing.
+        assert_eq!(seen("at([], 1) < 4 && at([], 1) == 4"), ["nothing, not < 4", "nothing != 4"]);
+        assert_eq!(seen("at([], 1) == at([], 2)"), ["nothing, not == nothing"]);
     }
 
     #[test]

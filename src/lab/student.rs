@@ -4,6 +4,7 @@ use super::expression::{Expression, parse};
 use super::parse::{Change, Lab, Run, Vary, What};
 use super::value::Value;
 use sha1::{Digest, Sha1};
+use std::collections::VecDeque;
 
 /// Who runs a lab.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +74,10 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
     let texts = Own::of(lab.runs().flat_map(|run| &run.vary), student);
     for part in &mut own.parts {
         match &mut part.what {
-            What::Prose(text) => texts.put(text),
+            What::Prose(text) => {
+                texts.put(text);
+                folded(text);
+            }
             What::Predict(predict) => {
                 texts.put(&mut predict.ask);
                 predict.often.iter_mut().for_each(|(_, why)| texts.put(why));
@@ -93,6 +97,49 @@ pub fn personal(lab: &Lab, student: &Student) -> Lab {
         }
     }
     own
+}
+
+/// Columns that a lab's text is written in.
+const WIDTH: usize = 80;
+
+/// Prose that a longer word made too wide is broken anew: what does not fit begins the next line of its paragraph. Tables,
+/// headings and blocks stay as they are.
+fn folded(text: &mut String) {
+    if text.lines().all(|line| line.chars().count() <= WIDTH) {
+        return;
+    }
+    let is_item = |words: &str| {
+        let number = words.split_once(". ").map(|(number, _)| number);
+        words.starts_with("- ") || number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let is_prose = |words: &str| {
+        !words.is_empty() && !["#", "|", "```", "<!--"].iter().any(|mark| words.starts_with(mark))
+    };
+    let mut lines: VecDeque<String> = text.lines().map(str::to_owned).collect();
+    let (mut all, mut in_block) = (Vec::new(), false);
+    while let Some(mut line) = lines.pop_front() {
+        let words = line.trim_start();
+        in_block ^= words.starts_with("```");
+        let indent = " ".repeat(line.len() - words.len() + if is_item(words) { 2 } else { 0 });
+        if !in_block && is_prose(words) && line.chars().count() > WIDTH {
+            let end = line.char_indices().nth(WIDTH + 1).map_or(line.len(), |(end, _)| end);
+            // A word that is wider than the line is left whole.
+            if let Some(at) = line[..end].rfind(' ').filter(|at| *at > indent.len()) {
+                let rest = line.split_off(at);
+                let next = lines
+                    .front()
+                    .map(|next| next.trim_start())
+                    .filter(|next| is_prose(next) && !is_item(next));
+                match next.map(|next| format!("{indent}{} {next}", rest.trim())) {
+                    Some(joined) => lines[0] = joined,
+                    None => lines.push_front(format!("{indent}{}", rest.trim())),
+                }
+            }
+        }
+        all.push(line);
+    }
+    let end = if text.ends_with('\n') { "\n" } else { "" };
+    *text = all.join("\n") + end;
 }
 
 /// What stands in the file, and what a student has in its place.
@@ -219,6 +266,36 @@ mod tests {
         let mut command = "tcp echo --drop 'tcp.data#3' --drop to-server:tcp.data#3 --seed=3".to_owned();
         Own(vec![("tcp.data#3", "tcp.data#5"), ("3", "4")]).put_words(&mut command);
         assert_eq!(command, "tcp echo --drop 'tcp.data#5' --drop to-server:tcp.data#3 --seed=3");
+    }
+
+    #[test]
+    fn prose_that_a_longer_word_made_too_wide_is_broken_anew() {
+        let word = |n: usize| "w".repeat(n);
+        let of = |text: &str| {
+            let mut text = text.to_owned();
+            folded(&mut text);
+            text
+        };
+        let (seventy, table) = (word(70), format!("| {} |", word(90)));
+        // The rest goes on in its paragraph, also over several lines, and no further.
+        assert_eq!(
+            of(&format!("{seventy} 1234567890 a\n{seventy} b\n\nnext\n")),
+            format!("{seventy}\n1234567890 a\n{seventy} b\n\nnext\n")
+        );
+        // What begins anew takes nothing, and what is no prose is left.
+        assert_eq!(of(&format!("- {seventy} 123456789\n- b\n")), format!("- {seventy}\n  123456789\n- b\n"));
+        for text in [table, format!("```\n{} a\n```\n", word(90)), word(90), format!("# {} a", word(90))] {
+            assert_eq!(of(&text), text);
+        }
+        for (_, text) in super::super::shelf::LABS {
+            let lab = Lab::parse("lab.md", text).unwrap();
+            for n in 0..12 {
+                for part in personal(&lab, &Student::new(&n.to_string(), lab.number)).parts {
+                    let What::Prose(text) = part.what else { continue };
+                    assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -93,6 +93,30 @@ impl Value {
     }
 }
 
+/// Two values with the sign between them that is true of them.
+pub(crate) fn told(left: &Value, how: Comparison, right: &Value) -> String {
+    use Comparison::{Contains, Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    let is_value = |value: &Value| !matches!(value, Value::Missing | Value::ByZero);
+    let other = match how {
+        Equal if is_value(left) || is_value(right) => Some(NotEqual),
+        // What is missing is on no side of anything.
+        _ if !is_value(left) || !is_value(right) => None,
+        Equal => Some(NotEqual),
+        NotEqual => Some(Equal),
+        Less => Some(GreaterOrEqual),
+        LessOrEqual => Some(Greater),
+        Greater => Some(LessOrEqual),
+        GreaterOrEqual => Some(Less),
+        Contains => None,
+    };
+    let (left_shown, right_shown) = (left.shown(), right.shown());
+    match (compare(left, how, right), other) {
+        (true, _) => format!("{left_shown} {} {right_shown}", how.sign()),
+        (false, Some(other)) => format!("{left_shown} {} {right_shown}", other.sign()),
+        (false, None) => format!("{left_shown}, not {} {right_shown}", how.sign()),
+    }
+}
+
 /// Compares. What is missing compares to nothing; a list to a single value if a member of it does, and is unequal
 /// if no member is equal.
 pub(crate) fn compare(left: &Value, how: Comparison, right: &Value) -> bool {

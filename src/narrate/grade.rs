@@ -58,11 +58,15 @@ pub fn graded(told: &Graded<'_>) -> String {
         0 => String::new(),
         n => format!(", {n} open"),
     };
-    let whose = if told.student.is_empty() { "nobody named" } else { told.student };
+    let whose = if told.student.is_empty() {
+        "no student named".to_owned()
+    } else {
+        format!("student {}", told.student)
+    };
     let mut text = lines(
         if told.passed { "passed" } else { "NOT YET" },
         &format!(
-            "lab {lab} {whose} ({}): {}, {} open, {} of {} predictions right{unjudged}{saw}",
+            "lab {lab}, {whose} ({}): {}, {} open, {} of {} predictions right{unjudged}{saw}",
             told.file,
             shown(told.holds),
             told.opens.len(),
@@ -209,7 +213,7 @@ mod tests {
             others: &[1, 3],
             remarks: &remarks,
         };
-        let expected = "NOT YET  lab 4 ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions right, 2\n         open\n         \
+        let expected = "NOT YET  lab 4, student ada (a.json): 1 fact shown, 2 open, 0 of 3 predictions\n         right, 2 open\n         \
             a-1.pcapng: it is cut: this run shows nothing.\n         \
             Not complete: there is no capture of run 2.\n         \
             The captures show that these are not so: isn.\n         \

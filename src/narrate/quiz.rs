@@ -152,15 +152,28 @@ pub fn detail(expected: &str, seen: &str) -> String {
     lines("", &safe(expected, false)) + &lines("", &format!("seen: {}", safe(seen, false)))
 }
 
-/// A fact that a change breaks, and whether it did.
+/// A fact that a change has to break, what it wants, what the change showed, and whether that broke it.
 #[must_use]
-pub fn changed(holds: bool, id: &str, seen: &str) -> String {
-    let seen = safe(seen, false);
-    if holds {
-        lines("HOLDS    ", &format!("{id} holds all the same: {seen}"))
-    } else {
-        lines("broken   ", &format!("{id}: {seen}"))
-    }
+pub fn changed(holds: bool, words: &str, fact: &Failed<'_>) -> String {
+    let Failed { id, expected, seen, .. } = fact;
+    let (head, so) = match holds {
+        true => ("HOLDS    ", "so it holds, and should not."),
+        false => ("broken   ", "so it fails, as it should."),
+    };
+    let mut text = lines(head, words);
+    text.push_str(&lines("", &format!("{id} wants: {expected}")));
+    text.push_str(&lines("", &format!("seen here: {}; {so}", safe(seen, false))));
+    text
+}
+
+/// A change that breaks no fact is not run.
+#[must_use]
+pub fn not_run(typed: &str) -> String {
+    format!(
+        "\n{}{}",
+        command("not run: ", typed),
+        lines("", "It names no fact that it breaks (breaks: ...).")
+    )
 }
 
 /// The result of a question, beside what was predicted. A wrong prediction is answered with what many say and where
@@ -251,14 +264,16 @@ pub fn tally(verdicts: &[Verdict], unclear: usize) -> String {
     text
 }
 
-/// Facts that a change should have broken.
+/// How many facts the changes were to break, and how many of these hold all the same.
 #[must_use]
-pub fn too_little(unbroken: usize) -> String {
-    match unbroken {
-        0 => String::new(),
-        1 => "1 fact holds where a change should have broken it: it checks too little\n".to_owned(),
-        n => format!("{n} facts hold where a change should have broken them: they check too little\n"),
-    }
+pub fn changes(asked: usize, unbroken: usize) -> String {
+    let so = match (asked, unbroken) {
+        (0, _) => return String::new(),
+        (_, 0) => "Its changes break each fact that they should".to_owned(),
+        (_, 1) => "1 fact holds where a change should have broken it: it checks too little".to_owned(),
+        (_, n) => format!("{n} facts hold where a change should have broken them: they check too little"),
+    };
+    format!("{so} ({} of {asked}).\n", asked - unbroken)
 }
 
 /// Facts that every run of the lab shows, the changed ones too.
@@ -443,6 +458,22 @@ mod tests {
         );
         let none = Told { predicted: None, right: None, often: None, ..told };
         assert!(result(&none).ends_with("RESULT   5\n"));
+    }
+
+    #[test]
+    fn of_a_change_it_is_said_what_it_showed_and_what_was_wanted() {
+        let fact =
+            Failed { id: "two", expected: "count(tcp) == 2", seen: "7 != 2", frames: &[], absent: &[] };
+        let wants = "         two wants: count(tcp) == 2\n         seen here: ";
+        assert_eq!(
+            changed(false, "Two segments.", &fact),
+            format!("broken   Two segments.\n{wants}7 != 2; so it fails, as it should.\n")
+        );
+        let holds = changed(true, "Two segments.", &Failed { seen: "2 == 2", ..fact });
+        assert_eq!(holds, format!("HOLDS    Two segments.\n{wants}2 == 2; so it holds, and should not.\n"));
+        assert_eq!(changes(3, 0), "Its changes break each fact that they should (3 of 3).\n");
+        assert!(changes(3, 2).starts_with("2 facts hold where") && changes(0, 0).is_empty());
+        assert!(not_run(&"word ".repeat(40)).lines().all(|line| columns(line) <= WIDTH));
     }
 
     #[test]

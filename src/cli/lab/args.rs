@@ -113,7 +113,7 @@ pub(crate) struct CheckArgs {
     /// Keep what happens in each run here, for --capture
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, conflicts_with = "capture")]
     pub(crate) keep: Option<PathBuf>,
-    /// Try the lab itself: run each of its changes, and see that the facts fail that it breaks
+    /// Try the lab itself: run each of its changes that says what it breaks, and see that these facts fail
     #[arg(long, conflicts_with = "capture")]
     pub(crate) changes: bool,
     /// As JSON
@@ -128,13 +128,14 @@ pub(crate) struct CheckArgs {
 pub(crate) struct WorksheetArgs {
     /// A lab's number, or a file of your own
     pub(crate) lab: String,
-    /// The columns to leave blank [default: seq,ack; direction,protocol,len where no frame has these]
+    /// The columns to leave blank [default: what the run's facts and questions name; else seq,ack, or where no frame has
+    /// these direction,protocol,len]
     #[arg(long, value_enum, value_name = "COLUMN,..", value_delimiter = ',')]
     pub(crate) blank: Vec<ColumnArg>,
     /// Shuffle the rows, without their numbers and times: the order is asked for too
     #[arg(long)]
     pub(crate) shuffle: bool,
-    /// Which of the lab's runs, 1 the first [default: the first that has frames]
+    /// Which of the lab's runs, 1 the first; of a long one 40 frames [default: the first that has frames]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..))]
     pub(crate) run: Option<u8>,
     /// Write the key here
@@ -144,11 +145,13 @@ pub(crate) struct WorksheetArgs {
     pub(crate) place: PlaceOfLab,
 }
 
-/// A column of a worksheet.
+/// A column of a worksheet, in the order of `narrate::worksheet::COLUMNS`.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub(crate) enum ColumnArg {
     /// From whom to whom
     Direction,
+    /// Which of several TCP connections
+    Stream,
     /// What the frame carries
     Protocol,
     /// TCP's flags
@@ -159,8 +162,35 @@ pub(crate) enum ColumnArg {
     Ack,
     /// Octets of payload
     Len,
+    /// Octets of the whole frame
+    #[value(name = "frame.len")]
+    FrameLen,
+    /// What is complete with it at layer 7: HTTP's method or status, a WebSocket opcode, a type of the queue's frames
+    Application,
     /// Whether the wire dropped it
     Fate,
+}
+
+impl ColumnArg {
+    /// Whether a field of a filter says what stands in the column.
+    pub(crate) fn is_of(self, field: &str) -> bool {
+        let begins = |with: &[&str]| with.iter().any(|begin| field.starts_with(begin));
+        match self {
+            ColumnArg::Direction => field == "direction",
+            ColumnArg::Stream => field == "tcp.stream",
+            ColumnArg::Protocol => ["arp", "tcp", "udp", "icmp", "protocol"].contains(&field),
+            ColumnArg::Flags => field == "flags" || begins(&["tcp.flags"]),
+            ColumnArg::Seq => begins(&["tcp.seq"]),
+            ColumnArg::Ack => begins(&["tcp.ack"]),
+            ColumnArg::Len => ["tcp.len", "udp.length"].contains(&field),
+            ColumnArg::FrameLen => field == "frame.len",
+            ColumnArg::Application => {
+                ["websocket", "queue", "type_name", "opcode_name"].contains(&field)
+                    || begins(&["http.", "websocket.", "layerlab.", "accept."])
+            }
+            ColumnArg::Fate => ["fate", "by.rule"].contains(&field),
+        }
+    }
 }
 
 /// Options of `lab grade`.

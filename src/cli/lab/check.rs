@@ -118,7 +118,9 @@ fn begin(args: &CheckArgs, labs: &[&Lab], out: &mut dyn Write) -> anyhow::Result
 /// What was found of a lab.
 struct Found {
     verdicts: Vec<quiz::Verdict>,
-    /// Facts that hold although a change should have broken them.
+    /// How often a change should have broken a fact, where the changes were run.
+    asked: usize,
+    /// Facts that hold all the same.
     unbroken: usize,
     /// Facts that none of the changes broke, where these were run.
     never_broken: Vec<String>,
@@ -137,7 +139,7 @@ impl Found {
     /// What stands below the facts.
     fn below(&self) -> String {
         let never: Vec<&str> = self.never_broken.iter().map(String::as_str).collect();
-        quiz::too_little(self.unbroken) + &quiz::never_broken(&never)
+        quiz::changes(self.asked, self.unbroken) + &quiz::never_broken(&never)
     }
 }
 
@@ -155,7 +157,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
         (None, files) => Sources::Captured(files),
     };
     let mut sources = (1..).zip(sources.of(lab, args.place.student.as_deref())?);
-    let (mut unbroken, mut broken) = (0, BTreeSet::new());
+    let (mut asked, mut unbroken, mut broken) = (0, 0, BTreeSet::new());
     if !args.json && args.labs.len() == 1 {
         writeln!(out, "Lab {}: {}", lab.number, lab.title)?;
     }
@@ -205,11 +207,15 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
                         continue;
                     }
                     let holds = checked.verdict == Verdict::Holds;
+                    asked += 1;
                     unbroken += usize::from(holds);
                     if !args.json {
-                        out.write_all(quiz::changed(holds, &checked.id, &checked.seen).as_bytes())?;
+                        out.write_all(quiz::changed(holds, words(&checked), &failed(&checked)).as_bytes())?;
                     }
                 }
+            }
+            What::Change(change) if args.changes && !args.json => {
+                out.write_all(quiz::not_run(&change.run.command).as_bytes())?;
             }
             What::Change(_) | What::Prose(_) => {}
         }
@@ -225,6 +231,7 @@ fn check(args: &CheckArgs, lab: &Lab, out: &mut dyn Write) -> anyhow::Result<Fou
     json["pass"] = (json["pass"] == true && unclear.is_empty() && unbroken == 0).into();
     Ok(Found {
         verdicts: session.checked.iter().map(verdict).collect(),
+        asked,
         unbroken,
         never_broken: never.filter(|_| args.changes).cloned().collect(),
         hold: session.passed(),
@@ -243,8 +250,11 @@ pub(super) fn verdict(checked: &Checked) -> quiz::Verdict {
 
 /// A fact in words, and of one that fails what was expected and seen.
 pub(in crate::cli) fn told(checked: &Checked) -> String {
-    let words = if checked.words.is_empty() { &checked.expected } else { &checked.words };
-    quiz::fact(verdict(checked), words, &failed(checked))
+    quiz::fact(verdict(checked), words(checked), &failed(checked))
+}
+
+fn words(checked: &Checked) -> &str {
+    if checked.words.is_empty() { &checked.expected } else { &checked.words }
 }
 
 /// What there is to say of a fact that fails.

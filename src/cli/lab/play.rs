@@ -30,6 +30,8 @@ const SHOWN: usize = 40;
 const AT_BEGIN: usize = 4;
 const AT_END: usize = 6;
 const LOST: usize = 6;
+/// Of so many of these also the frame itself, and the one that brings its octets again.
+const REPAIRED: usize = 2;
 /// So few are not left out between two that are told.
 const FEW: usize = 3;
 /// What q does between the steps of a lab's run.
@@ -350,18 +352,32 @@ fn fill(chosen: &mut BTreeSet<usize>) {
     }
 }
 
-/// Which of the lines are told: the last, those of frames that were lost, those that the lab's facts rest on (first
-/// those of facts that rest on few), and, where there is room, the first.
+/// Whether a frame has the octets of an earlier one once more.
+fn brings_again(frame: &Json, number: &Json) -> bool {
+    let notes = frame["analysis"].as_array();
+    notes.into_iter().flatten().any(|note| note["note"] == "retransmission" && note["frame"] == *number)
+}
+
+/// Which of the lines are told: the last, those of frames that were lost (of the first of them also how that came right),
+/// those that the lab's facts rest on (first those of facts that rest on few), and, where there is room, the first.
 fn chosen(shown: &[&Rc<Json>], rests: &[BTreeSet<u64>]) -> BTreeSet<usize> {
     let mut chosen: BTreeSet<usize> = (shown.len().saturating_sub(AT_END)..shown.len()).collect();
-    let lost = (0..shown.len()).filter(|nth| shown[*nth]["fate"] == "dropped");
-    chosen.extend(lost.take(LOST));
+    let lost: Vec<usize> = (0..shown.len()).filter(|nth| shown[*nth]["fate"] == "dropped").collect();
+    let (first, more) = lost.split_at(lost.len().min(LOST));
+    chosen.extend(first);
+    for number in first.iter().take(REPAIRED).map(|nth| &shown[*nth]["frame.number"]) {
+        let frame =
+            |is: &dyn Fn(&Json) -> bool| shown.iter().position(|line| line["what"] == "frame" && is(line));
+        chosen.extend(frame(&|line| line["frame.number"] == *number));
+        chosen.extend(frame(&|line| brings_again(line, number)));
+    }
     let mut rests: Vec<_> = rests.iter().collect();
     rests.sort_by_key(|rests| rests.len());
     for rests in rests {
         let is_of = |nth: &usize| shown[*nth]["id"].as_u64().is_some_and(|id| rests.contains(&id));
         let room = (SHOWN - AT_BEGIN).saturating_sub(chosen.len());
-        let new: Vec<usize> = (0..shown.len()).filter(is_of).filter(|nth| !chosen.contains(nth)).collect();
+        let is_new = |nth: &usize| !chosen.contains(nth) && more.binary_search(nth).is_err();
+        let new: Vec<usize> = (0..shown.len()).filter(is_of).filter(is_new).collect();
         chosen.extend(new.into_iter().take(room));
     }
     for nth in 0..shown.len() {
@@ -371,4 +387,37 @@ fn chosen(shown: &[&Rc<Json>], rests: &[BTreeSet<u64>]) -> BTreeSet<usize> {
         chosen.insert(nth);
     }
     chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn of_the_first_that_is_lost_it_is_told_how_it_came_right() {
+        let frame = |number: u64| json!({"what": "frame", "frame.number": number});
+        let mut lines: Vec<Json> = (1..=200).map(frame).collect();
+        lines[179]["analysis"] = json!([{"note": "acknowledges", "frame": 100},
+            {"note": "retransmission", "frame": 100}]);
+        for (nth, number) in (0..30).map(|nth| (100 + 2 * nth, 100 + nth)) {
+            lines.insert(
+                nth,
+                json!({"what": "fate", "fate": "dropped", "frame.number": number, "id": number}),
+            );
+        }
+        let shown: Vec<Rc<Json>> = lines.into_iter().map(Rc::new).collect();
+        let shown: Vec<&Rc<Json>> = shown.iter().collect();
+        // A fact that rests on all that was dropped makes no list of them.
+        let rests = [(100..130).collect()];
+        let told: Vec<&Json> = chosen(&shown, &rests).into_iter().map(|nth| &**shown[nth]).collect();
+        let frames: Vec<u64> = told
+            .iter()
+            .filter(|line| line["what"] == "frame")
+            .filter_map(|line| line["frame.number"].as_u64())
+            .collect();
+        assert!([100, 101, 180, 200].iter().all(|number| frames.contains(number)), "{frames:?}");
+        assert_eq!(told.iter().filter(|line| line["what"] == "fate").count(), LOST);
+        assert!(told.len() <= SHOWN);
+    }
 }

@@ -55,6 +55,22 @@ pub enum Comparison {
     Contains,
 }
 
+impl Comparison {
+    /// As it is written.
+    #[must_use]
+    pub fn sign(self) -> &'static str {
+        match self {
+            Comparison::Equal => "==",
+            Comparison::NotEqual => "!=",
+            Comparison::Less => "<",
+            Comparison::LessOrEqual => "<=",
+            Comparison::Greater => ">",
+            Comparison::GreaterOrEqual => ">=",
+            Comparison::Contains => "contains",
+        }
+    }
+}
+
 impl Expression {
     /// What it is made of.
     #[must_use]
