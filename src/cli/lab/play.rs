@@ -378,7 +378,9 @@ fn chosen(shown: &[&Rc<Json>], rests: &[BTreeSet<u64>]) -> BTreeSet<usize> {
         let room = (SHOWN - AT_BEGIN).saturating_sub(chosen.len());
         let is_new = |nth: &usize| !chosen.contains(nth) && more.binary_search(nth).is_err();
         let new: Vec<usize> = (0..shown.len()).filter(is_of).filter(is_new).collect();
-        chosen.extend(new.into_iter().take(room));
+        // Of more than there is room for a few show what they are.
+        let most = if new.len() > room { room.min(FEW) } else { room };
+        chosen.extend(new.into_iter().take(most));
     }
     for nth in 0..shown.len() {
         if chosen.len() >= SHOWN {
@@ -396,7 +398,7 @@ mod tests {
 
     #[test]
     fn of_the_first_that_is_lost_it_is_told_how_it_came_right() {
-        let frame = |number: u64| json!({"what": "frame", "frame.number": number});
+        let frame = |number: u64| json!({"what": "frame", "frame.number": number, "id": number + 1000});
         let mut lines: Vec<Json> = (1..=200).map(frame).collect();
         lines[179]["analysis"] = json!([{"note": "acknowledges", "frame": 100},
             {"note": "retransmission", "frame": 100}]);
@@ -409,7 +411,7 @@ mod tests {
         let shown: Vec<Rc<Json>> = lines.into_iter().map(Rc::new).collect();
         let shown: Vec<&Rc<Json>> = shown.iter().collect();
         // A fact that rests on all that was dropped makes no list of them.
-        let rests = [(100..130).collect()];
+        let rests = [(100..130).collect(), (1050..1100).collect()];
         let told: Vec<&Json> = chosen(&shown, &rests).into_iter().map(|nth| &**shown[nth]).collect();
         let frames: Vec<u64> = told
             .iter()
@@ -419,5 +421,8 @@ mod tests {
         assert!([100, 101, 180, 200].iter().all(|number| frames.contains(number)), "{frames:?}");
         assert_eq!(told.iter().filter(|line| line["what"] == "fate").count(), LOST);
         assert!(told.len() <= SHOWN);
+        // What rests on very many leaves room for how it began.
+        assert_eq!(frames.iter().filter(|number| (50..100).contains(*number)).count(), FEW);
+        assert!((1..=20).all(|number| frames.contains(&number)), "{frames:?}");
     }
 }
