@@ -88,7 +88,8 @@ pub fn check(
         let mut seen = facts::seen(&statement.expression, record, lets);
         if verdict == Verdict::Fails {
             // Where nothing was seen the number is not to blame.
-            let is_nothing = seen.iter().any(|shown| *shown == Value::Missing.shown());
+            let nothing = Value::Missing.shown();
+            let is_nothing = seen.iter().any(|shown| shown.split([' ', ',']).any(|word| word == nothing));
             let unit = || statement.no_unit.filter(|_| !is_nothing).map(Flaw::Unit);
             if let Some(Flaw::NoTruth(value)) = &flaw {
                 seen.retain(|shown| shown != value);
