@@ -295,7 +295,8 @@ impl Blocks {
 
     /// The TCP_INFO line that goes under a returned call, if it is wanted.
     fn info(&mut self, event: &Event) -> Option<String> {
-        let (Place::Host(side), What::Returned { fd, call, tcp_info: now, .. }) = (event.place, &event.what)
+        let (Place::Host(side), What::Returned { fd, call, result, tcp_info: now, .. }) =
+            (event.place, &event.what)
         else {
             return None;
         };
@@ -323,11 +324,16 @@ impl Blocks {
                 _ => old.is_none_or(|old| changed(&old, info)),
             },
         };
-        let closing = [TcpState::FinWait1, TcpState::FinWait2, TcpState::Closing];
+        // The states before TIME-WAIT, and the one before them: the kernel may run through all of them between two calls.
+        let may_wait = [TcpState::Established, TcpState::FinWait1, TcpState::FinWait2, TcpState::Closing];
         wanted.then(|| {
             let mut words = tcp_info(info);
-            // Linux keeps TIME-WAIT in a small record of its own; what is left of the socket says CLOSED.
-            if info.state == TcpState::Closed && old.is_some_and(|old| closing.contains(&old.state)) {
+            // Linux keeps TIME-WAIT in a small record of its own; what is left of the socket says CLOSED. After an error there
+            // is none.
+            if info.state == TcpState::Closed
+                && result.is_ok()
+                && old.is_some_and(|old| may_wait.contains(&old.state))
+            {
                 words.push_str(" (the socket; TIME-WAIT, if any, is kept apart)");
             }
             words

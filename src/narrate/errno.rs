@@ -34,8 +34,8 @@ pub fn reason(name: &str, kind: Option<SocketKind>, call: &Call) -> Option<Reaso
             Cite::man("tcp(7)"),
         ),
         "ECONNREFUSED" if udp => why(
-            "an earlier datagram found no socket at that port; UDP tells it one call late",
-            "L3: an ICMP port-unreachable message; your kernel kept it for this call",
+            "a datagram sent before found no socket at that port",
+            "L3: an ICMP port-unreachable message of the far kernel",
             Cite::rfc(1122, "4.1.3.3"),
         ),
         "ECONNREFUSED" => why(

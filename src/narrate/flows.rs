@@ -256,6 +256,20 @@ impl Flows {
         acks.into_iter().flatten().filter(move |(up_to, ..)| covers(*up_to)).map(|(.., id)| *id)
     }
 
+    /// Whether its peer was seen to say nothing of this segment's first octet, nor by SACK of any beyond it.
+    pub(super) fn unanswered(&self, seen: &Seen, tcp: &Tcp) -> bool {
+        let says = |(up_to, top, _): &(u64, Option<u32>, FrameId)| {
+            *up_to >= u64::from(tcp.seq) || top.is_some_and(|top| top > tcp.seq)
+        };
+        self.of(seen, tcp).is_some_and(|me| !me.acks.iter().any(says))
+    }
+
+    /// Whether its peer acknowledged just what comes before this segment.
+    pub(super) fn was_told_to_send(&self, seen: &Seen, tcp: &Tcp) -> bool {
+        let before = tcp.seq.checked_sub(1).map(u64::from);
+        self.of(seen, tcp).is_some_and(|me| me.acks.iter().any(|(up_to, ..)| Some(*up_to) == before))
+    }
+
     /// The SYN that this SYN-ACK answers, one that came again, and whether that was the copy that the wire made: each that
     /// comes is answered at once.
     pub(super) fn asked(

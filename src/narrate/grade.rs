@@ -220,7 +220,7 @@ mod tests {
             What is kept of run 1, 3 is another's: it does not have this student's\n         \
             name, or not their seed.\n         \
             No capture can tell: a, b.\n         \
-            Look\\u{1b} here.\n";
+            Look\\x1b here.\n";
         assert_eq!(graded(&told), expected);
         let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
         assert!(denied(&names).ends_with(": a, b, c, d and 1 more."));

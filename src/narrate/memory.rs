@@ -219,6 +219,8 @@ pub(super) struct SaidSoFar {
     pub(super) last: Option<FrameId>,
     /// Whether it broke a rule.
     pub(super) broke: bool,
+    /// Whether it answered that it switches protocols.
+    pub(super) switched: bool,
 }
 
 impl Memory {
@@ -287,6 +289,7 @@ impl Memory {
             }
         }
         said.broke |= matches!(seen.step, Step::Fault { .. });
+        said.switched |= matches!(&seen.step, Step::Response(head) if head.status == 101);
     }
 
     /// What a side of this step's connection has said before.

@@ -426,7 +426,7 @@ mod tests {
     #[test]
     fn what_came_last_stands_behind_the_time_in_one_line() {
         let since = Duration::from_millis(12_340);
-        assert_eq!(running(since, "SYN again\u{1b}", 80), "    12.3 s  SYN again\\u{1b}");
+        assert_eq!(running(since, "SYN again\u{1b}", 80), "    12.3 s  SYN again\\x1b");
         assert_eq!(running(since, "", 80), "    12.3 s  running");
         assert_eq!(running(since, "SYN again", 16), "    12.3 s  SYN\u{2026}");
     }

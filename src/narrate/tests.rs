@@ -1,5 +1,6 @@
 //! Snapshots of whole runs told by hand, and what must hold for any event.
 
+mod answers;
 mod arbitrary;
 mod fixture;
 mod observed;

@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// `text` with everything escaped that a terminal would act on or that would mislead a reader:
 /// control characters, bidirectional and invisible format characters, combining marks. With `ascii`
-/// everything beyond ASCII is escaped too. Escapes are Rust's: `\n`, `\u{202e}`.
+/// everything beyond ASCII is escaped too. Escapes are Rust's: `\n`, `\x1b`, `\u{202e}`.
 pub fn safe(text: &str, ascii: bool) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -16,17 +16,36 @@ pub fn safe(text: &str, ascii: bool) -> String {
     out
 }
 
+fn push_octet(out: &mut String, octet: u8) {
+    let _ = write!(out, "\\x{octet:02x}");
+}
+
 /// One character, escaped where a terminal would act on it or where it has no column of its own.
 fn push_safe(out: &mut String, c: char, ascii: bool) {
     match c {
         '\'' | '"' | '\\' => out.push(c),
+        '\t' | '\r' | '\n' => out.extend(c.escape_default()),
+        _ if c.is_ascii_control() => push_octet(out, c as u8),
         _ if ascii || c.width().unwrap_or(0) == 0 => out.extend(c.escape_default()),
         _ => out.extend(c.escape_debug()),
     }
 }
 
-/// Octets as a quoted text of at most `limit` columns: valid UTF-8 as it reads, everything else as
-/// `\xNN`; ends in an ellipsis after the quote when some were left out. Never contains a control character.
+/// Whether octets are UTF-8 without control characters. A character that their end cuts is no objection: they may be a sample,
+/// or a segment's.
+fn is_text(octets: &[u8]) -> bool {
+    let valid = match std::str::from_utf8(octets) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&octets[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    valid.chars().all(|c| !c.is_control() || matches!(c, '\t' | '\r' | '\n'))
+}
+
+/// Octets as a quoted text of at most `limit` columns: UTF-8 as it reads; where they are not all of it printable, what
+/// is not ASCII as `\xNN`, each octet alike, though some happen to spell a letter. Ends in an ellipsis after the quote when some were left out. Never contains a control character.
 pub fn preview(bytes: &[u8], limit: usize, ascii: bool) -> String {
     // A character takes at least one octet and at most ten columns when escaped: what lies far
     // beyond the limit need not be looked at.
@@ -34,13 +53,18 @@ pub fn preview(bytes: &[u8], limit: usize, ascii: bool) -> String {
     let mut out = String::from("\"");
     let mut columns = 2;
     let mut whole = seen.len() == bytes.len();
+    let text = is_text(seen);
     'all: for chunk in seen.utf8_chunks() {
         for c in chunk.valid().chars() {
             let mut one = String::new();
             if matches!(c, '"' | '\\') {
                 one.push('\\');
             }
-            push_safe(&mut one, c, ascii);
+            if text || c.is_ascii() {
+                push_safe(&mut one, c, ascii);
+            } else {
+                c.encode_utf8(&mut [0; 4]).bytes().for_each(|octet| push_octet(&mut one, octet));
+            }
             if columns + one.width() > limit {
                 whole = false;
                 break 'all;
@@ -54,7 +78,7 @@ pub fn preview(bytes: &[u8], limit: usize, ascii: bool) -> String {
                 break 'all;
             }
             columns += 4;
-            let _ = write!(out, "\\x{b:02x}");
+            push_octet(&mut out, *b);
         }
     }
     out.push('"');
@@ -212,14 +236,30 @@ mod tests {
 
     #[test]
     fn a_terminal_is_never_hijacked() {
-        assert_eq!(preview(b"\x1b[31mred\x07", 40, false), r#""\u{1b}[31mred\u{7}""#);
+        assert_eq!(preview(b"\x1b[31mred\x07", 40, false), r#""\x1b[31mred\x07""#);
         assert_eq!(preview("a\u{202e}b".as_bytes(), 40, false), r#""a\u{202e}b""#);
         assert_eq!(preview(b"\xff\xfehi\n", 40, false), r#""\xff\xfehi\n""#);
         assert_eq!(preview("h\u{e9}".as_bytes(), 40, false), "\"h\u{e9}\"");
         assert_eq!(preview("h\u{e9}".as_bytes(), 40, true), r#""h\u{e9}""#);
         assert_eq!(preview(b"0123456789", 7, true), "\"01234\"...");
-        assert_eq!(safe("a\x1b]0;x\x07b\u{200b}c\u{301}", false), "a\\u{1b}]0;x\\u{7}b\\u{200b}c\\u{301}");
+        assert_eq!(safe("a\x1b]0;x\x07b\u{200b}c\u{301}", false), "a\\x1b]0;x\\x07b\\u{200b}c\\u{301}");
         assert_eq!(safe("it's \"5%\"", true), "it's \"5%\"");
+    }
+
+    #[test]
+    fn an_octet_has_one_notation() {
+        assert_eq!(preview(b"\x81\x85\x00\x1b+\x18\x7f\t", 60, false), r#""\x81\x85\x00\x1b+\x18\x7f\t""#);
+        // d3 89 is a Cyrillic letter where all is text, and two octets where it is not.
+        assert_eq!(
+            preview(b"\x88\x82\xce7\xd3\x89\xcd\xdf", 60, false),
+            r#""\x88\x82\xce7\xd3\x89\xcd\xdf""#
+        );
+        assert_eq!(preview(b"\x05\xd3\x89", 60, false), r#""\x05\xd3\x89""#);
+        assert_eq!(preview("7\u{489}\r\n\u{e9}".as_bytes(), 60, true), r#""7\u{489}\r\n\u{e9}""#);
+        let russian = "\u{43f}\u{440}\u{438}";
+        assert_eq!(preview(russian.as_bytes(), 60, false), format!("\"{russian}\""));
+        // A sample may end within a letter.
+        assert_eq!(preview(&russian.as_bytes()[..5], 60, false), "\"\u{43f}\u{440}\\xd0\"");
     }
 
     #[test]

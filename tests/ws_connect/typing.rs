@@ -73,5 +73,5 @@ fn the_terminal_is_left_as_it_was_found_even_when_the_server_goes_first() {
     std::fs::remove_dir_all(&folder).unwrap();
     assert_eq!(status, 0, "{screen}");
     // What a peer says does not steer the terminal.
-    assert!(screen.contains("going\\u{1b}[2J"), "{screen}");
+    assert!(screen.contains("going\\x1b[2J"), "{screen}");
 }

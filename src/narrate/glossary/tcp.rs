@@ -479,7 +479,7 @@ pub(super) const STATES: &[Entry] = &[
         "TCP_INFO",
         &["ss -i"],
         Of(Protocol::Sockets),
-        "A Linux socket option that tells what the kernel thinks of a connection: state, rtt, rto, cwnd.",
+        "A Linux socket option that tells what the kernel thinks of a connection: state, srtt, rto, cwnd.",
         "It shows what is on the wire.",
         "It shows one side's variables. None of them is in any header.",
         Cite::man("tcp(7)"),

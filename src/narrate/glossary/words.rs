@@ -131,9 +131,9 @@ pub(super) const UNITS: &[Entry] = &[
     ),
     entry(
         "round-trip time",
-        &["RTT", "latency", "round trip"],
+        &["RTT", "SRTT", "latency", "round trip"],
         None("it can be measured in any layer"),
-        "The time from sending something to having its answer.",
+        "The time from sending something to having its answer. A kernel's srtt is a smoothed mean: each new one moves it by 1/8.",
         "A faster link has a shorter round trip.",
         "The rate says how quickly octets leave; distance and queues say how long they travel.",
         Cite::rfc(6298, "2"),

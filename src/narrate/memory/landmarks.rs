@@ -65,6 +65,11 @@ impl Memory {
         found.iter().all(|(other, _)| other == port).then_some((last.frame, last.what))
     }
 
+    /// The frame that this ICMP error quotes.
+    pub(in super::super) fn quoted(&self, icmp: FrameId) -> Option<FrameId> {
+        self.landmarks.iter().find(|m| m.frame == icmp)?.about
+    }
+
     pub(super) fn has_arrived(&self, mark: &Sighting, now: Time) -> bool {
         self.arrived(mark.frame).is_some_and(|at| at <= now)
     }

@@ -34,6 +34,13 @@ pub(super) fn retransmission(
     } else if needless {
         match memory.answer(of, seen, tcp, now) {
             Some(cause) => ledger(cause_words(&cause, ascii)),
+            // What came may have been thrown away all the same: by a full accept queue, a full buffer.
+            None if memory.flows().unanswered(seen, tcp) => {
+                let syn = tcp.flags.has(TcpFlags::SYN) && tcp.ack.is_none();
+                let answer = if syn { "SYN-ACK" } else { "ACK" };
+                let chance = if syn { ": this asks once more" } else { " yet" };
+                ledger(format!("{of} had reached the host, but no {answer} for it was seen{chance}"));
+            }
             None => draft.note(
                 NoteKind::Why,
                 Evidence::Frame,

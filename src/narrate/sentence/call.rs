@@ -334,7 +334,8 @@ fn rtt_with_wait(draft: &mut Draft<'_>, facts: &Facts, syn: FrameId, synack: Fra
     let (rtt, crossed, asks) = (info.rtt, came.since(left), question(peer.ip()));
     if rtt >= crossed + WORTH_TELLING {
         let text = format!(
-            "inferred: the kernel's rtt of {} has the wait for {asks} in it; {syn} to {synack} took {}",
+            "inferred: the kernel's srtt of {} has the wait for {asks} in it; from {syn}'s departure to {synack}'s \
+             arrival it was {}",
             span(rtt),
             span(crossed)
         );
@@ -442,7 +443,8 @@ pub(in super::super) fn tcp_info(info: &TcpInfo) -> String {
         _ => {}
     }
     if !info.rtt.is_zero() {
-        line.push_str(&format!(", rtt {}", span(info.rtt)));
+        // tcpi_rtt is srtt, the mean of RFC 6298 s2, in microseconds (tcp_get_info() in net/ipv4/tcp.c).
+        line.push_str(&format!(", srtt {}", span(info.rtt)));
     }
     line.push_str(&format!(", rto {}, cwnd {}", span(info.rto), info.snd_cwnd));
     if let Some(ssthresh) = info.snd_ssthresh {

@@ -83,9 +83,16 @@ fn evidence(draft: &Draft<'_>, facts: &Facts, call: &Call, errno: Errno) -> Opti
     };
     let toward = to.map(|to| format!(" to {to}")).unwrap_or_default();
     match errno.name {
-        "ECONNREFUSED" if facts.udp() => facts
-            .icmp(draft, |kind| kind == IcmpKind::PortUnreachable)
-            .map(|id| format!("it came in frame {id}, for an earlier datagram")),
+        "ECONNREFUSED" if facts.udp() => {
+            let icmp = facts.icmp(draft, |kind| kind == IcmpKind::PortUnreachable)?;
+            let (about, came) = draft.memory.quoted(icmp).zip(draft.memory.arrived(icmp))?;
+            let when = if came < facts.began {
+                "had come before this call: your kernel kept it, and tells it one call late"
+            } else {
+                "came during this call, and ended it"
+            };
+            Some(format!("ICMP {icmp} (about {about}) {when}"))
+        }
         "ECONNREFUSED" => {
             match facts.each_reached(draft, facts.began, |m| m == Landmark::Refused).as_slice() {
                 [] => None,

@@ -299,9 +299,11 @@ fn tcp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, tcp: &Tcp) -> String {
         body.push_str(&format!(" sack={left}-{right}"));
     }
     // That a segment is sent again comes before what it is.
-    let again = |n: &&TcpNote| matches!(n, TcpNote::Retransmission { .. });
-    for note in tcp.notes.iter().filter(again).chain(tcp.notes.iter().filter(|n| !again(n))) {
+    for note in tcp.notes.iter().filter(|n| is_again(n)).chain(tcp.notes.iter().filter(|n| !is_again(n))) {
         tcp_note(draft, seen, tcp, note);
+    }
+    if tcp.flags.has(TcpFlags::RST) && tcp.notes.is_empty() {
+        another_reset(draft, seen, tcp);
     }
     handed_over(draft, seen, tcp);
     let loopback = draft.ends.is_some_and(|ends| ends.loopback);
@@ -317,10 +319,31 @@ fn tcp_words(draft: &mut Draft<'_>, seen: &Seen, ip: &Ip, tcp: &Tcp) -> String {
     body
 }
 
+const fn is_again(note: &TcpNote) -> bool {
+    matches!(note, TcpNote::Retransmission { .. })
+}
+
+/// A RST of a connection that one has ended already. What draws it, where it acknowledges nothing, is a segment that
+/// has no connection any more: its own number is that segment's acknowledgment.
+fn another_reset(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp) {
+    let cite = Some(Cite::rfc(9293, "3.5.2"));
+    if tcp.ack.is_none() && draft.memory.flows().was_told_to_send(seen, tcp) {
+        let text =
+            "inferred: one more RST, drawn by a segment that came after the end: its seq is that one's ack";
+        draft.note(NoteKind::Meaning, Evidence::Inferred, cite, text);
+    } else {
+        draft.meaning(cite, "one more RST: the connection was ended before");
+    }
+}
+
 fn tcp_note(draft: &mut Draft<'_>, seen: &Seen, tcp: &Tcp, note: &TcpNote) {
     let rfc = |section| Some(Cite::rfc(9293, section));
     match note {
-        TcpNote::HandshakeSyn => draft.meaning(rfc("3.5"), "first of three: the handshake opens"),
+        // Of one that is sent again, that was said.
+        TcpNote::HandshakeSyn if tcp.notes.iter().any(is_again) => {}
+        TcpNote::HandshakeSyn => {
+            draft.meaning(rfc("3.5"), "first of a handshake's three: asks for a connection");
+        }
         TcpNote::HandshakeSynAck { answers } => {
             draft.meaning(rfc("3.5"), format!("second of three, answers {answers}: ack = its ISN+1"));
         }

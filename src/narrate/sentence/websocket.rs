@@ -20,7 +20,7 @@ pub(super) fn step(draft: &mut Draft<'_>, seen: &WebSocket) -> String {
         Step::Request(head) => request(draft, head),
         Step::Response(head) => response(draft, head),
         Step::Opened(agreed) => opened(draft, seen, agreed),
-        Step::Refused(why) => refused(draft, why),
+        Step::Refused(why) => refused(draft, seen, why),
         Step::Frame(frame) => websocket_frame(draft, seen, frame),
         Step::Fault { broken, close_code, frame } => fault(draft, broken, *close_code, frame.as_ref()),
         Step::Lost(why) => lost(draft, seen.sender, why),
@@ -138,10 +138,16 @@ fn opened(draft: &mut Draft<'_>, seen: &WebSocket, agreed: &Opened) -> String {
     words
 }
 
-fn refused(draft: &mut Draft<'_>, why: &Broken) -> String {
-    let blame =
-        format!("the handshake fails on the {}'s side: this connection is no WebSocket", why.blame.name());
-    draft.meaning(Some(why.cite), blame);
+fn refused(draft: &mut Draft<'_>, seen: &WebSocket, why: &Broken) -> String {
+    let text = match why.blame {
+        Side::Client => "the client's fault: a server has to refuse such a request",
+        // It said yes, and was seen to.
+        Side::Server if draft.memory.said_so_far(seen, Side::Server).switched => {
+            "the server's fault, so it is the client that has to refuse: the server itself said yes"
+        }
+        Side::Server => "the server did not switch: this connection is no WebSocket",
+    };
+    draft.meaning(Some(why.cite), text);
     format!("WebSocket refused: {}", safe(&why.rule, draft.glyphs.ascii))
 }
 

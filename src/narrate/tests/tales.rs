@@ -97,12 +97,21 @@ pub(super) fn absent() -> Tale {
 
 /// Two datagrams of a connected UDP socket to a closed port.
 pub(super) fn closed_port() -> Tale {
+    let mut t = refused_datagram(|_| {});
+    t.quick(20_000, Client, Some(5), Call::Send { len: 3 }, Err(errno(111, "ECONNREFUSED")));
+    t.bytes(b"two");
+    t
+}
+
+/// The first of them and its answer; `waits`: what the program does before that comes.
+pub(super) fn refused_datagram(waits: impl FnOnce(&mut Tale)) -> Tale {
     let mut t = Tale::new(1);
     t.quick(20, Client, None, Call::Socket(SocketKind::Datagram), Ok(Returned::Descriptor(5)));
     t.quick(50, Client, Some(5), Call::Connect(server_addr()), Ok(Returned::Local(client_addr())));
     t.quick(80, Client, Some(5), Call::Send { len: 3 }, Ok(Returned::Octets(3)));
     t.bytes(b"one");
     let udp = t.udp(100, ToServer, 3);
+    waits(&mut t);
     let icmp = Icmp {
         v6: false,
         kind_number: 3,
@@ -114,8 +123,6 @@ pub(super) fn closed_port() -> Tale {
         checksum_good: Some(true),
     };
     t.frame(1_120, ToClient, 73, Packet::Ip(ip(ToClient, 59), Carried::Icmp(icmp)), None);
-    t.quick(20_000, Client, Some(5), Call::Send { len: 3 }, Err(errno(111, "ECONNREFUSED")));
-    t.bytes(b"two");
     t
 }
 

@@ -202,6 +202,14 @@ pub(super) fn troubles() -> Tale {
     tell(failures())
 }
 
+/// An upgrade that failed by somebody's fault, after an answer of this status.
+pub(super) fn refused(blame: Side, status: u16) -> Tale {
+    let [request, (_, Step::Response(head)), _] = handshake() else { panic!("no answer") };
+    let answer = (Server, Step::Response(Response { status, ..head }));
+    let why = Broken { blame, rule: "a rule".to_owned(), cite: Cite::rfc(6455, "4.1") };
+    tell([request, answer, (Server, Step::Refused(why))])
+}
+
 /// A fault of the server's, and the client's Close that says so.
 pub(super) fn given_up() -> Tale {
     let close = Close { code: Some(1002), name: "Protocol Error", reason: String::new(), answers: false };
