@@ -100,7 +100,7 @@ fn each_note_has_its_own_source() {
     read(&mut Reader::new(&capture(1, &packets, ethernet)[..]).unwrap(), &mut tell).unwrap();
     let told = String::from_utf8(tell.into_inner().into_inner()).unwrap();
     let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
-    for words in ["its own cable [IEEE 802.1Q s9] first", "the handshake opens [RFC 9293 s3.5] "] {
+    for words in ["its own cable [IEEE 802.1Q s9] first", "asks for a connection [RFC 9293 s3.5] "] {
         assert_eq!(told.matches(words).count(), 1, "{told}");
     }
 }
