@@ -138,7 +138,7 @@ mod tests {
     fn no_name_breaks_a_table() {
         assert!(csv(&[some()]).ends_with("\"a,b.json\",4,\"'=1+1\",2,1,1,1,5,,1,,own,true,,\n"));
         let loud = Grade { student: "a\u{1b}[31m\nb".into(), ..some() };
-        assert!(csv(&[loud]).contains("\",4,a\\u{1b}[31m\\nb,2,"), "a row is a line");
+        assert!(csv(&[loud]).contains("\",4,a\\x1b[31m\\nb,2,"), "a row is a line");
         let bad = Grade { file: "<\"&\u{1}>".into(), fails: vec!["isn".into()], ..some() };
         let xml = junit(&[bad]);
         let read = roxmltree::Document::parse(&xml).expect("XML");

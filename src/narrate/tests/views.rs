@@ -155,7 +155,7 @@ fn fields_that_are_to_be_seen_stand_with_their_step() {
         let shown = screen(&mut view);
         let now = shown.lines().find(|line| line.starts_with('>')).unwrap().to_owned();
         let frame = now.split('#').nth(1).and_then(|rest| rest.split(' ').next());
-        let of = frame.map(|frame| format!("shown of {frame} \\u{{1b}}"));
+        let of = frame.map(|frame| format!("shown of {frame} \\x1b"));
         assert_eq!(shown.matches("shown of ").count(), usize::from(of.is_some()), "{shown}");
         assert!(of.is_none_or(|of| shown.contains(&of)), "{shown}");
         view.press(Key::Next);
