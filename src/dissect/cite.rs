@@ -51,7 +51,7 @@ fn transmission(tcp: &Tcp) -> Cite {
         TcpNote::Reset => (0, Cite::rfc(9293, "3.5.3")),
         // Three duplicates are the signal of fast retransmit; what else made the sender repeat cannot be seen.
         TcpNote::Retransmission { duplicate_acks: 3.., .. } => (1, Cite::rfc(5681, "3.2")),
-        TcpNote::Retransmission { .. } => (1, Cite::rfc(9293, "3.8.1")),
+        TcpNote::Retransmission { .. } => (1, Cite::rfc(9293, "3.8")),
         TcpNote::HandshakeSyn | TcpNote::HandshakeSynAck { .. } | TcpNote::HandshakeAck { .. } => {
             (2, Cite::rfc(9293, "3.5"))
         }

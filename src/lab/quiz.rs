@@ -223,8 +223,12 @@ fn number(typed: &str, unit: &str) -> Option<f64> {
     let (value, rest) = if let Some(hex) = typed.strip_prefix("0x") {
         (f64::from(u32::from_str_radix(hex, 16).ok()?), "")
     } else if let Some(word) = typed.split_whitespace().next().filter(|word| word.starts_with(begins)) {
-        // There are thirteen.
-        let value = NUMBERS.iter().position(|number| *number == word)? as f64;
+        let value = match word {
+            "once" => 1,
+            "twice" => 2,
+            // There are thirteen.
+            _ => NUMBERS.iter().position(|number| *number == word)?,
+        } as f64;
         (value, &typed[word.len()..])
     } else if let Some((value, length)) = exponential(typed) {
         (value, &typed[length..])
@@ -312,6 +316,8 @@ mod tests {
             ("0x12", "", 18.0),
             ("three of them", "", 3.0),
             ("none", "", 0.0),
+            ("twice", "times", 2.0),
+            ("Once.", "times", 1.0),
             ("about 20ms.", "ms", 20.0),
             ("0.02 s", "ms", 20.0),
             ("~ 2,5 s", "s", 2.5),

@@ -37,6 +37,10 @@ fn labelled(label: &str, text: &str, width: usize) -> String {
 /// What the programs noted, a line each.
 pub fn noted(deeds: &Deeds) -> String {
     let mut out = String::new();
+    if !deeds.is_empty() {
+        // The wire's clock began before theirs.
+        out.push_str("The programs' own words, each with the time since they began:\n");
+    }
     for (at, deed) in deeds {
         let _ = writeln!(out, "{:>7.1} ms  {}", at.as_secs_f64() * 1e3, line(deed));
     }

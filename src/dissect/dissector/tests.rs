@@ -169,7 +169,7 @@ fn causes_are_the_frames_that_are_answered_or_repeated() {
     bench.see(&segment(4, TcpFlags::ACK, b"def"));
     let event = bench.see(&segment(1, TcpFlags::ACK, b"abc"));
     assert_eq!(event.cause, Some(EventId(1)));
-    assert_eq!((event.protocol, event.cite), (Protocol::Tcp, Some(Cite::rfc(9293, "3.8.1"))));
+    assert_eq!((event.protocol, event.cite), (Protocol::Tcp, Some(Cite::rfc(9293, "3.8"))));
 }
 
 #[test]

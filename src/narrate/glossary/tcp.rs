@@ -224,7 +224,7 @@ pub(super) const RECOVERY: &[Entry] = &[
         "The same sequence numbers sent again.",
         "The same segment is sent again, and the network asked for it.",
         "Octets are repeated, cut as it suits. The sender decides alone: a timer ran out, or ACKs showed a gap.",
-        rfc("3.8.1"),
+        rfc("3.8"),
     ),
     entry(
         "duplicate ACK",

@@ -19,7 +19,7 @@ pub(super) fn retransmission(
     let what = if memory.is_cut_anew(of, tcp) { "octets that were in" } else { "the same numbers as" };
     let carriers = memory.carriers(of, seen, tcp);
     let all = and(&carriers);
-    draft.meaning(Some(Cite::rfc(9293, "3.8.1")), format!("retransmission: {what} {all}"));
+    draft.meaning(Some(Cite::rfc(9293, "3.8")), format!("retransmission: {what} {all}"));
     let dropped: Vec<_> = carriers.iter().map(|id| memory.dropped_by(*id)).collect();
     let alike = dropped.windows(2).all(|pair| pair[0] == pair[1]);
     let mut ledger = |text| draft.note(NoteKind::Why, Evidence::Ledger, None, text);

@@ -85,10 +85,11 @@ pub(super) fn waiting(draft: &Draft<'_>, calls: &[Waiting]) -> String {
         let waits = matches!(call, Call::Accept | Call::Recv { .. } | Call::RecvFrom { .. });
         let heard = draft.side().is_none_or(|side| draft.memory.socket(side, *fd).heard);
         let never = if waits && !heard { ", and nothing ever came" } else { "" };
-        let until = if closed.is_some() { "until close()" } else { "to the end" };
         let waited = span(closed.unwrap_or(draft.event.at).since(*since));
+        // It is told at the end, which is later.
+        let ended = if closed.is_some() { "when close() ended that" } else { "at the end" };
         let call = invocation(*fd, call, None, draft.glyphs);
-        format!("{call} never came back: it waited {waited}, {until}{never}")
+        format!("{call} never came back: it had waited {waited} {ended}{never}")
     });
     told.collect::<Vec<_>>().join("; ")
 }
