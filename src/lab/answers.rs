@@ -14,6 +14,25 @@ pub const SCHEMA: u32 = 1;
 /// The answers file; `captures` are the files beside it, one a run.
 #[must_use]
 pub fn json(session: &Session<'_>, captures: &[Option<String>]) -> Value {
+    let mut json = so_far(session, captures);
+    // Until a run was made again, what was found before the lab was left is all that there is.
+    if let Some(left) = session.left().filter(|_| session.seeds.is_empty()) {
+        let new = std::mem::replace(&mut json, left.clone());
+        let said = json["predictions"].as_array_mut();
+        if let (Some(said), Some(new)) = (said, new["predictions"].as_array()) {
+            for one in new {
+                match said.iter_mut().find(|old| old["id"] == one["id"]) {
+                    Some(old) if old["ask"] == one["ask"] && !old["predicted"].is_null() => {}
+                    Some(old) => *old = one.clone(),
+                    None => said.push(one.clone()),
+                }
+            }
+        }
+    }
+    json
+}
+
+fn so_far(session: &Session<'_>, captures: &[Option<String>]) -> Value {
     let run = &session.run;
     json!({
         "schema": SCHEMA,
@@ -41,6 +60,8 @@ pub struct Said {
     pub predicted: BTreeMap<String, String>,
     /// What they wrote that they saw.
     pub typed: BTreeMap<String, String>,
+    /// The file as it was, with what was found of the runs then.
+    pub file: Value,
 }
 
 /// A file that nobody goes on with; `{file} {error}` is the sentence.
@@ -91,10 +112,14 @@ pub fn said(text: &str, lab: &Lab, student: Option<&str>) -> Result<Said, NotLef
         // One that reads otherwise by now is another question.
         let same = |one: &&Value| one["id"] == *predict.id && one["ask"] == *predict.ask;
         let Some(one) = all.iter().find(same) else { continue };
-        let of = |key: &str| Some((predict.id.clone(), read(predict, one[key].as_str()?).ok()?));
+        let typed =
+            |said: &Value| said.as_str().map(str::to_owned).or_else(|| said.as_f64().map(|n| n.to_string()));
+        let of = |key: &str| Some((predict.id.clone(), read(predict, &typed(&one[key])?).ok()?));
         said.predicted.extend(of("predicted"));
-        said.typed.extend(of("observed_typed"));
+        // Without a name the next run has another seed: what was seen then is not what there will be to see.
+        said.typed.extend(of("observed_typed").filter(|_| student.is_some()));
     }
+    said.file = answers;
     Ok(said)
 }
 

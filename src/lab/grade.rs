@@ -172,7 +172,7 @@ pub fn grade(file: &str, lab: &Lab, answers: &Value, found: Vec<Found>) -> Grade
     if any && student.is_some() && seed == Seed::Unknown {
         remarks.push(words::ANYBODYS.to_owned());
     }
-    if let Some(said) = answers["predictions"].as_array() {
+    if let Some(said) = answers["predictions"].as_array().filter(|_| answers["complete"] == true) {
         let is_in = |id: &str| said.iter().any(|one| one["id"] == *id);
         let out: Vec<String> =
             session.answered.iter().map(|one| one.id.clone()).filter(|id| !is_in(id)).collect();
@@ -250,7 +250,8 @@ fn denied(answers: &Value, session: &Session<'_>, whole: bool) -> Vec<String> {
     if told && differ(&answers["pass"], &json!(session.passed())) {
         denied.push("pass".to_owned());
     }
-    if differ(&answers["seed"], &session.run["seed"]) {
+    // The file has the last run's.
+    if whole && differ(&answers["seed"], &session.run["seed"]) {
         denied.push("seed".to_owned());
     }
     denied
@@ -354,7 +355,7 @@ mod tests {
         said.insert("complete".into(), true.into());
         let mut said = Value::Object(said);
         assert_eq!(graded(&said, seeds).remarks, [""; 0]);
-        let emptied = graded(&json!({"predictions": []}), seeds).remarks;
+        let emptied = graded(&json!({"predictions": [], "complete": true}), seeds).remarks;
         assert_eq!(emptied, [words::left_out(&["often".to_owned()])]);
         // As somebody might write it by hand.
         said["predictions"][0]["predicted"] = 2.into();

@@ -28,6 +28,8 @@ pub struct Session<'l> {
     typed: BTreeMap<String, String>,
     /// What was predicted before the lab was left, of questions that it has not come to again.
     said: BTreeMap<String, String>,
+    /// The answers file that is gone on with.
+    left: Option<Json>,
     record: Record,
     /// The seeds of the runs, where they are known.
     pub seeds: Vec<Option<u64>>,
@@ -51,6 +53,7 @@ impl<'l> Session<'l> {
             waiting: Vec::new(),
             typed: BTreeMap::new(),
             said: BTreeMap::new(),
+            left: None,
             record: Record::default(),
             seeds: Vec::new(),
             run: Json::Null,
@@ -64,6 +67,13 @@ impl<'l> Session<'l> {
     pub fn resume(&mut self, said: Said) {
         self.said = said.predicted;
         self.typed = said.typed;
+        self.left = Some(said.file);
+    }
+
+    /// What is kept of this lab from before it was left.
+    #[must_use]
+    pub fn left(&self) -> Option<&Json> {
+        self.left.as_ref()
     }
 
     /// What was predicted then.

@@ -112,8 +112,11 @@ pub(crate) fn told(left: &Value, how: Comparison, right: &Value) -> String {
     let (left_shown, right_shown) = (left.shown(), right.shown());
     match (compare(left, how, right), other) {
         (true, _) => format!("{left_shown} {} {right_shown}", how.sign()),
-        (false, Some(other)) => format!("{left_shown} {} {right_shown}", other.sign()),
-        (false, None) => format!("{left_shown}, not {} {right_shown}", how.sign()),
+        // What cannot be put in an order is neither less nor more.
+        (false, Some(other)) if other == NotEqual || compare(left, other, right) => {
+            format!("{left_shown} {} {right_shown}", other.sign())
+        }
+        (false, _) => format!("{left_shown}, not {} {right_shown}", how.sign()),
     }
 }
 
@@ -178,5 +181,22 @@ mod tests {
         assert_eq!(Value::of(&json!([1, 2.126, "a", true])).shown(), "[1, 2.13, a, true]");
         assert_eq!(Value::Missing.shown(), "nothing");
         assert_eq!(Value::Line(Rc::new(json!({"frame.number": 4}))).shown(), "frame 4");
+    }
+
+    #[test]
+    fn what_is_told_of_two_values_is_true_of_them() {
+        use Comparison::{Equal, Greater, Less};
+        let (one, two, text) = (Value::Number(1.0), Value::Number(2.0), Value::Text("x".into()));
+        for (left, how, right, said) in [
+            (&one, Less, &two, "1 < 2"),
+            (&one, Greater, &two, "1 <= 2"),
+            (&one, Equal, &two, "1 != 2"),
+            (&Value::Missing, Less, &two, "nothing, not < 2"),
+            // Neither comes before the other.
+            (&text, Less, &two, "x, not < 2"),
+            (&Value::List(Vec::new()), Greater, &two, "[], not > 2"),
+        ] {
+            assert_eq!(told(left, how, right), said);
+        }
     }
 }

@@ -110,7 +110,7 @@ pub struct Outcome {
     pub interrupted: bool,
     /// The signal that did, where one did.
     pub signal: Option<Interrupt>,
-    /// Of a capture that was read: whether it breaks off, so that nobody knows what came then.
+    /// Of a capture that was read: whether it could not be read to its end, so that nobody knows what came then.
     pub cut: bool,
 }
 

@@ -95,7 +95,8 @@ pub fn graded(told: &Graded<'_>) -> String {
         };
         below(&format!("What is kept of run {} {why}.", runs.join(", ")));
     }
-    if !told.opens.is_empty() {
+    // Where a capture is missing or unread, that is why.
+    if !told.opens.is_empty() && told.missing.is_empty() && told.unread.is_empty() {
         below(&format!("No capture can tell: {}.", some(told.opens)));
     }
     for remark in told.remarks {
@@ -219,9 +220,10 @@ mod tests {
             The captures show that these are not so: isn.\n         \
             What is kept of run 1, 3 is another's: it does not have this student's\n         \
             name, or not their seed.\n         \
-            No capture can tell: a, b.\n         \
             Look\\x1b here.\n";
         assert_eq!(graded(&told), expected);
+        let whole = graded(&Graded { unread: &[], missing: &[], ..told });
+        assert!(whole.contains("No capture can tell: a, b.\n"), "{whole}");
         let names = ["a", "b", "c", "d", "e"].map(str::to_owned);
         assert!(denied(&names).ends_with(": a, b, c, d and 1 more."));
         assert!(denied(&names[..4]).ends_with(": a, b, c, d."));

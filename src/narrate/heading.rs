@@ -115,7 +115,7 @@ pub(super) fn outcome(outcome: &Outcome, stopped: bool, style: &Style) -> String
     let mut out = String::from("\n");
     let ended = match (outcome.interrupted, outcome.signal) {
         (false, _) if stopped => "stopped at your key",
-        (false, _) if outcome.cut => "the capture breaks off",
+        (false, _) if outcome.cut => "the capture cannot be read any further",
         (false, _) => "done",
         (true, None) => "interrupted",
         (true, Some(Interrupt::Int)) => "interrupted by SIGINT (Ctrl-C)",
@@ -123,7 +123,7 @@ pub(super) fn outcome(outcome: &Outcome, stopped: bool, style: &Style) -> String
     };
     let unseen = match (stopped, outcome.cut) {
         (true, _) => "; the hosts had not waited for your keys",
-        (false, true) => ": what came then is not in it",
+        (false, true) => "",
         (false, false) => "",
     };
     row(&mut out, "end", &format!("{ended} after {}{unseen}", span(outcome.took)), style);

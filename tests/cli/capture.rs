@@ -197,7 +197,7 @@ fn a_capture_that_breaks_off_says_so_in_its_last_line() {
     let of_file = crate::child::run(&format!("dissect {cut}"));
     for ran in [&of_file, &piped(&["dissect", "-"])] {
         let end = ran.out(0).lines().find(|line| line.starts_with("end ")).unwrap();
-        assert!(end.contains("the capture breaks off after ") && end.len() <= 80, "{end}");
+        assert!(end.contains("the capture cannot be read any further after ") && end.len() <= 80, "{end}");
         assert!(
             !ran.out.contains("done after") && ran.err.contains("ends in the middle of a record"),
             "{}",

@@ -38,8 +38,9 @@ fn capture(link: u32, packets: &[(u64, Vec<u8>)], below: impl Fn([u8; 2]) -> Vec
 }
 
 /// What is said once about what stands below the packets.
-const ONCE: [&str; 3] = [
+const ONCE: [&str; 4] = [
     "four octets before the EtherType name the frame's VLAN: switches keep VLANs apart, as if each had its own cable",
+    "four octets before the EtherType give the frame a priority, and with the number 0 no VLAN",
     "a tag in a tag: the outer is the provider's, the inner its customer's",
     "a loopback capture: four octets with the address family stand in the place of a link-layer header",
 ];
@@ -68,6 +69,7 @@ fn the_same_packets_are_told_in_the_same_words() {
         assert!(plain.len() > 1 && once == 0, "{name}: {plain:?}");
         for (tags, words) in [
             (&[0x81, 0, 0xa0, 100][..], "VLAN 100 "),
+            (&[0x81, 0, 0xa0, 0], "priority 5 "),
             (&[0x88, 0xa8, 0x0f, 0xa0, 0x81, 0, 0, 5], "VLAN 4000.5 "),
         ] {
             let (tagged, once) = told(&capture(1, &packets, ethernet(tags)));

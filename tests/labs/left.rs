@@ -95,13 +95,19 @@ fn a_quiz_that_was_left_goes_on_with_the_first_question_without_an_answer() {
 fn what_a_student_saw_is_not_asked_for_again() {
     let own = Folder::new();
     let file = own.file("ada.json");
-    let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", &file];
+    let line = ["lab", "run", "4", "--quiz", "--observe", "--student", "ada", "--answers", &file];
     let (code, _, err) = typed(&line, "5\n2\n4\nx+1\n");
     assert!(code == 2 && err.contains("2 of 3 predictions are kept"), "{err}");
     let (code, out, err) = typed(&line, "refused\nrefused\n");
     assert_eq!(code, 0, "{err}{out}");
     assert_eq!(out.matches("OBSERVE").count(), 1, "{out}");
     assert!(out.contains("You wrote that you saw 4") && out.contains("You saw it."), "{out}");
+    // Whose runs have another seed each time is asked what there is to see now.
+    let file = own.file("nobody.json");
+    let line = ["lab", "run", "4", "--quiz", "--observe", "--answers", &file];
+    assert_eq!(typed(&line, "5\n2\n4\nx+1\n").0, 2);
+    let (_, out, _) = typed(&line, "5\nx+1\nrefused\nrefused\n");
+    assert!(out.matches("OBSERVE").count() == 3 && !out.contains("that you saw 4"), "{out}");
 }
 
 #[test]
@@ -120,4 +126,33 @@ fn a_file_that_is_no_answers_file_is_not_written_over() {
     }
     let (code, _, err) = typed(&["lab", "run", "4", "--answers", own.path().to_str().unwrap()], "");
     assert!(code == 2 && err.contains("cannot be read"), "{err}");
+}
+
+/// Opening what was left takes nothing from it: the runs that were made, what was found of them, or a file of somebody's.
+#[test]
+fn what_was_found_before_a_lab_was_left_stays_until_its_run_is_made_again() {
+    let own = Folder::new();
+    let file = own.file("ada.json");
+    let line = ["lab", "run", "4", "--quiz", "--answers", &file];
+    let (code, _, err) = typed(&line, "3\n1\n");
+    assert_eq!(code, 2, "{err}");
+    let kept = || serde_json::from_str::<Value>(&fs::read_to_string(&file).unwrap()).unwrap();
+    let first = kept();
+    assert!(!first["checks"].as_array().unwrap().is_empty() && first["captures"][0].is_string(), "{first}");
+    // A number that somebody wrote there is a prediction, and a question that reads otherwise by now is another.
+    let mut edited = first.clone();
+    edited["predictions"][0]["predicted"] = 3.into();
+    edited["predictions"][1]["ask"] = "Another?".into();
+    fs::write(&file, edited.to_string()).unwrap();
+    let (code, out, err) = typed(&line, "");
+    assert!(code == 2 && out.contains("you:     3 (kept)"), "{out}{err}");
+    for key in ["checks", "captures", "seed", "predictions"] {
+        assert_eq!(kept()[key], edited[key], "{key}");
+    }
+    // What another program wrote in a capture's place.
+    let capture = own.file("ada-1.pcapng");
+    fs::write(&capture, "my notes").unwrap();
+    let (code, _, err) = typed(&line, "1\n");
+    assert!(code == 2 && err.contains("ada-1.pcapng is there already"), "{err}");
+    assert_eq!(fs::read_to_string(&capture).unwrap(), "my notes");
 }

@@ -55,8 +55,8 @@ pub(crate) enum Command {
     /// A capture, explained: every frame, and the upgrades, WebSocket messages and queues that it carries
     #[command(
         after_help = "Captures of tcpdump, Wireshark and others too: pcapng or pcap, of Ethernet (with VLANs), Linux cooked, loopback or bare IP. A run's own capture \
-        also says what the wire did. One that breaks off is told as far as it goes, with exit status 0: the end line \
-        says so (`cut` in --json)."
+        also says what the wire did. One that breaks off is told as far as it can be read, with exit status 0: the end \
+        line says so (`cut` in --json)."
     )]
     Dissect(DissectArgs),
     /// The chain of causes behind one frame of a capture; without FRAME, the frames worth asking about

@@ -1,6 +1,7 @@
 //! The answers file of `lab run`: kept from the first prediction on, and gone on with where it was left.
 
 use super::args::RunLabArgs;
+use super::grade::is_capture;
 use crate::cli::exit::Usage;
 use crate::lab::answers;
 use crate::lab::session::Session;
@@ -38,8 +39,9 @@ pub(super) fn begin(args: &RunLabArgs, session: &mut Session<'_>) -> anyhow::Res
         }
         session.resume(said);
     }
-    // What a lab that was left has kept of its runs is made again.
-    let is_taken = |capture: &PathBuf| capture.exists() && !(is_left && capture.is_file());
+    // What a lab that was left has kept of its runs is made again, and so is what a run that was ended kept.
+    let is_own = |capture: &Path| is_left && matches!(is_capture(capture), Ok(true));
+    let is_taken = |capture: &PathBuf| capture.exists() && !is_own(capture);
     if let Some(taken) = (1..=session.lab.runs().count()).map(|nth| beside(file, nth)).find(is_taken) {
         let text = "is there already, and is where a run would be kept: name another file, or take it away";
         return Err(Usage(format!("{} {text}", taken.display())).into());

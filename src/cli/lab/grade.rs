@@ -124,7 +124,7 @@ fn or_unread(file: &Path, grade: anyhow::Result<Grade>) -> Grade {
 }
 
 /// Whether a file begins as a capture does, packed or not.
-fn is_capture(file: &Path) -> anyhow::Result<bool> {
+pub(super) fn is_capture(file: &Path) -> anyhow::Result<bool> {
     let name = file.display();
     if file.is_dir() {
         bail!("{name} is a directory: give the files in it, {name}/*.json");

@@ -71,7 +71,17 @@ fn link_words(draft: &mut Draft<'_>, link: &LinkLayer) -> String {
             "a loopback capture: four octets with the address family stand in the place of a link-layer header",
         ),
     }
-    let ids: Vec<String> = link.tags.iter().map(|tag| tag.id.to_string()).collect();
+    // The number 0 is none (IEEE 802.1Q s9).
+    let ids: Vec<String> = link.tags.iter().filter(|tag| tag.id != 0).map(|tag| tag.id.to_string()).collect();
+    if let (0, Some(tag)) = (ids.len(), link.tags.iter().next()) {
+        draft.once(
+            "priority tag",
+            NoteKind::Meaning,
+            Some(Cite::named("IEEE 802.1Q", "9")),
+            "four octets before the EtherType give the frame a priority, and with the number 0 no VLAN",
+        );
+        return format!("priority {} ", tag.priority);
+    }
     match ids.len() {
         0 => return String::new(),
         1 => draft.once(
